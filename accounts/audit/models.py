@@ -1,0 +1,31 @@
+"""The audit: one table that only ever grows.
+
+Database triggers (migration 0002) refuse every change and removal, on SQLite and PostgreSQL, for the
+application's own database login too (SECURITY R-AL-3). No foreign keys: an entry outlives what it names.
+No names, emails, health values, file names, passwords or tokens (R-AL-2): ids and fixed words only.
+"""
+
+from django.db import models
+
+
+class AuditEvent(models.Model):
+    at = models.DateTimeField(auto_now_add=True)
+    action = models.CharField(max_length=40)
+    outcome = models.CharField(max_length=40, blank=True)
+    staff_id = models.BigIntegerField(null=True)
+    account_id = models.BigIntegerField(null=True)
+    session_id = models.BigIntegerField(null=True)
+    member_id = models.BigIntegerField(null=True)
+    object_type = models.CharField(max_length=40, blank=True)
+    object_id = models.CharField(max_length=40, blank=True)
+    client_address = models.GenericIPAddressField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["member_id", "-id"], name="audit_member"),
+            models.Index(fields=["account_id", "-id"], name="audit_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.outcome}".strip()

@@ -1,0 +1,174 @@
+"""Who is signed in.
+
+A household account is one shared email. A staff account is one named person at the practice. They are
+two tables, two cookies and two doors: nothing that belongs to one can open the other (SECURITY R-AU-13).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.emails import email_key
+
+
+class HouseholdAccount(models.Model):
+    """One shared email and its password. The people it can open are asked of the practice's file on
+    every request; nothing here says who they are."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    email_key = models.CharField(_("email"), max_length=254, unique=True)
+    password = models.CharField(max_length=256, blank=True, editable=False)
+    is_active = models.BooleanField(
+        _("may sign in"), default=True, help_text=_("Take the tick away to close this login at once.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    password_set_at = models.DateTimeField(null=True, editable=False)
+    last_sign_in_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("household account")
+        ordering = ["email_key"]
+
+    def __str__(self) -> str:
+        return f"Household account {self.pk}"
+
+    @property
+    def has_password(self) -> bool:
+        return bool(self.password)
+
+
+class HouseholdSessionQuerySet(models.QuerySet["HouseholdSession"]):
+    def open(self) -> HouseholdSessionQuerySet:
+        """Sessions that may still be used: not ended, not idle too long, not older than the absolute limit."""
+        now = timezone.now()
+        return self.filter(
+            ended_at=None,
+            account__is_active=True,
+            last_seen_at__gt=now - timezone.timedelta(seconds=settings.IDLE_SECONDS),
+            signed_in_at__gt=now - timezone.timedelta(seconds=settings.ABSOLUTE_SECONDS),
+        )
+
+
+class HouseholdSession(models.Model):
+    """One sign-in of a household in one browser. The cookie holds a random token; only its hash is here."""
+
+    class End(models.TextChoices):
+        SIGNED_OUT = "signed-out", _("signed out")
+        IDLE = "idle", _("not used for a while")
+        TOO_OLD = "too-old", _("open for too long")
+        NEW_SIGN_IN = "new-sign-in", _("signed in again in the same browser")
+        PASSWORD = "password", _("the password was changed")
+        FAMILY = "family", _("ended from another browser of this login")
+        STAFF = "staff", _("ended by the practice")
+        PAUSED = "paused", _("the login was closed by the practice")
+
+    account = models.ForeignKey(HouseholdAccount, on_delete=models.CASCADE, related_name="sessions")
+    token_hash = models.CharField(max_length=64, unique=True)
+    signed_in_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    end = models.CharField(max_length=12, choices=End, blank=True)
+    client_address = models.GenericIPAddressField(null=True)
+    browser = models.CharField(max_length=80, blank=True)
+
+    objects = HouseholdSessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-signed_in_at"]
+        indexes = [models.Index(fields=["account", "-signed_in_at"], name="session_account")]
+
+    def __str__(self) -> str:
+        return f"Household session {self.pk}"
+
+
+class PasswordLink(models.Model):
+    """A mailed link that lets its holder choose the account's password, once.
+
+    Several may be open together; using one ends the rest. Only the hash of its token is stored.
+    """
+
+    account = models.ForeignKey(HouseholdAccount, on_delete=models.CASCADE, related_name="links")
+    token_hash = models.CharField(max_length=64, unique=True)
+    made_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-made_at"]
+
+    def __str__(self) -> str:
+        return f"Password link {self.pk}"
+
+
+class Throttle(models.Model):
+    """A counter of attempts for one thing (an email, a household, a client address) at one door.
+
+    `subject` is a keyed hash, so that the table names nobody. See accounts/throttle.py.
+    """
+
+    door = models.CharField(max_length=20)
+    subject = models.CharField(max_length=64)
+    attempts = models.PositiveIntegerField()
+    # Seconds since 1970: one statement counts and decides, and both databases do this arithmetic alike.
+    window_started = models.BigIntegerField()
+    paused_until = models.BigIntegerField()
+    last_admitted = models.BooleanField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["door", "subject"], name="one_counter")]
+
+    def __str__(self) -> str:
+        return f"Throttle {self.door}"
+
+
+class StaffAccountManager(BaseUserManager["StaffAccount"]):
+    def get_by_natural_key(self, username: str | None) -> StaffAccount:
+        return self.get(email=email_key(username or ""))
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> StaffAccount:
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> StaffAccount:
+        staff = self.model(email=email_key(email), **fields)
+        staff.set_password(password)
+        staff.save(using=self._db)
+        return staff
+
+
+class StaffAccount(AbstractBaseUser, PermissionsMixin):
+    """One named person at the practice. The only accounts Django admin knows."""
+
+    email = models.EmailField(_("email"), unique=True)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    is_active = models.BooleanField(_("may sign in"), default=True)
+    is_staff = models.BooleanField(default=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = StaffAccountManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("staff account")
+        ordering = ["email"]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = email_key(self.email)
+
+    def get_short_name(self) -> str:
+        return self.name or self.email

@@ -1,0 +1,95 @@
+"""The staff door: sign-in at /admin/ only, throttled like the families' door, idle sign-out."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import logout
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts import audit, throttle
+from accounts.emails import email_key
+from accounts.models import StaffAccount
+from accounts.passwords import normalised
+from accounts.sessions import GetResponse, address_group
+
+
+class StaffBackend(ModelBackend):
+    """Django's own check against staff accounts. Household accounts are another table: they cannot match."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> StaffAccount | None:
+        return super().authenticate(
+            request, username=email_key(username or ""), password=normalised(password or ""), **kwargs
+        )
+
+
+class StaffSignInForm(AdminAuthenticationForm):
+    """Django's form behind the throttle: counted before the password is checked (R-AU-5)."""
+
+    error_messages = {
+        **AdminAuthenticationForm.error_messages,
+        "invalid_login": _("That email and password do not match a staff account. Families sign in at the portal."),
+    }
+
+    def clean(self) -> dict[str, Any]:
+        subject = email_key(self.cleaned_data.get("username", ""))
+        address = address_group(self.request)
+        verdicts = [
+            throttle.count(throttle.STAFF_SIGN_IN, subject),
+            throttle.count(throttle.SIGN_IN_ADDRESS, address),
+        ]
+        refused = [verdict for verdict in verdicts if not verdict.admitted]
+        if refused:
+            audit.record(audit.Action.THROTTLE, "staff-sign-in", request=self.request)
+            minutes = max(1, -(-max(verdict.seconds for verdict in refused) // 60))
+            raise ValidationError(
+                ngettext(
+                    "Too many attempts. Try again in %(minutes)d minute.",
+                    "Too many attempts. Try again in %(minutes)d minutes.",
+                    minutes,
+                ),
+                code="paused",
+                params={"minutes": minutes},
+            )
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            audit.record(audit.Action.STAFF_SIGN_IN, "refused", request=self.request)
+            throttle.failure_everywhere()
+            raise
+        throttle.clear(throttle.STAFF_SIGN_IN, subject)
+        throttle.forgive(throttle.SIGN_IN_ADDRESS, address)
+        audit.record(
+            audit.Action.STAFF_SIGN_IN, "ok", request=self.request, staff_id=self.get_user().pk
+        )
+        return cleaned
+
+
+def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
+    """Middleware. Signs staff out after as long without a request as families (R-SE-3); the absolute
+    limit is the session cookie's age, which nothing renews."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/admin/") and request.user.is_authenticated:
+            now = int(time.time())
+            seen = request.session.get("seen", now)
+            if now - seen > settings.IDLE_SECONDS:
+                logout(request)
+            elif now - seen > 30 or "seen" not in request.session:
+                request.session["seen"] = now
+        return get_response(request)
+
+    return middleware

@@ -1,0 +1,27 @@
+"""The practice of a request, read once."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts.sessions import GetResponse
+from households.models import Practice
+
+_WITHOUT_PRACTICE = ("/healthz", "/readyz")
+
+
+def practice_of_request(get_response: GetResponse) -> GetResponse:
+    """Middleware. Sets `request.practice` and makes the practice's time zone the one that dates are shown
+    and compared in: a child born today is born today where the practice is."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path in _WITHOUT_PRACTICE:
+            return get_response(request)
+        request.practice = Practice.load()
+        with timezone.override(zoneinfo.ZoneInfo(request.practice.time_zone)):
+            return get_response(request)
+
+    return middleware

@@ -1,0 +1,20 @@
+"""What households answers to accounts (see accounts/practice_file.py)."""
+
+from __future__ import annotations
+
+from households.models import Member, Practice
+
+
+class HouseholdsPracticeFile:
+    def is_on_file(self, email_key: str) -> bool:
+        return Member.objects.with_portal_access().filter(email_key=email_key).exists()
+
+    def words_about(self, email_key: str) -> tuple[str, ...]:
+        names = Member.objects.filter(email_key=email_key).values_list(
+            "first_name", "preferred_name", "last_name"
+        )
+        return (Practice.load().name, *(name for row in names for name in row))
+
+    def mail_facts(self) -> dict[str, str]:
+        practice = Practice.load()
+        return {"name": practice.name, "phone": practice.phone, "sender": practice.sender}

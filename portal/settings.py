@@ -1,0 +1,236 @@
+"""Every setting of the portal, read from the environment. Safe by default.
+
+The README has a table of the variables; a test holds the table against this file.
+"""
+
+import secrets
+import sys
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+
+# --- where things are -----------------------------------------------------------------
+
+DATA = Path(env.str("PORTAL_DATA", default=str(BASE_DIR / "var"))).resolve()
+UPLOADING = DATA / "tmp"
+# Health data lies here: for the portal's own login only.
+UPLOADING.mkdir(mode=0o700, parents=True, exist_ok=True)
+PORT = env.int("PORT", default=8000)
+# `manage.py serve`, which is what `make run` starts, sets this: a machine to try the portal on.
+LOCAL_RUN = env.bool("PORTAL_LOCAL", default=False)
+PORTAL_URL = env.str("PORTAL_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+PORTAL_HTTPS = env.bool("PORTAL_HTTPS", default=not LOCAL_RUN)
+PORTAL_DEMO = env.bool("PORTAL_DEMO", default=LOCAL_RUN)
+PORTAL_WORKERS = env.int("PORTAL_WORKERS", default=2)
+PORTAL_THREADS = env.int("PORTAL_THREADS", default=4)
+
+
+def _kept_secret() -> str:
+    """The signing key kept in PORTAL_DATA, readable by its owner only.
+
+    Made there by `make run` and by `manage.py`; a production server only reads it, so that a
+    mistyped PORTAL_DATA cannot silently start a second portal with a key of its own.
+    """
+    path = DATA / "secret-key"
+    if not path.exists():
+        if not (LOCAL_RUN or Path(sys.argv[0]).name == "manage.py"):
+            raise ImproperlyConfigured(
+                "SECRET_KEY is not set. Set it to a long random text, or start with `make run`, "
+                "which makes one and keeps it in PORTAL_DATA."
+            )
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or _kept_secret()
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"] if LOCAL_RUN else [])
+if not LOCAL_RUN and not DEBUG and "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS may not hold '*': name the portal's host.")
+
+
+# --- the portal's own limits ----------------------------------------------------------
+
+LINK_SECONDS = env.int("PORTAL_LINK_SECONDS", default=86400)
+IDLE_SECONDS = env.int("PORTAL_IDLE_SECONDS", default=900)
+ABSOLUTE_SECONDS = env.int("PORTAL_ABSOLUTE_SECONDS", default=28800)
+STAFF_ABSOLUTE_SECONDS = env.int("PORTAL_STAFF_ABSOLUTE_SECONDS", default=43200)
+PASSWORD_MIN = max(8, env.int("PORTAL_PASSWORD_MIN", default=15))
+FILE_MB = env.int("PORTAL_FILE_MB", default=25)
+HOUSEHOLD_MB = env.int("PORTAL_HOUSEHOLD_MB", default=2000)
+HOUSEHOLD_FILES = env.int("PORTAL_HOUSEHOLD_FILES", default=1000)
+TRUSTED_PROXIES = env.int("PORTAL_TRUSTED_PROXIES", default=0)
+
+
+# --- Django ---------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "portal.admin.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_tasks_db",
+    "csp",
+    "portal.apps.PortalConfig",
+    "accounts.audit.apps.AuditConfig",
+    "accounts.apps.AccountsConfig",
+    "households.apps.HouseholdsConfig",
+    "households.documents.apps.DocumentsConfig",
+    "households.overview.apps.OverviewConfig",
+    # After our apps, so that templates/django/forms/ replaces Django's own form templates.
+    "django.forms",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.middleware.answer_headers",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.sessions.household_session",
+    "accounts.staff.end_idle_staff_session",
+    "households.practice.practice_of_request",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA / 'portal.sqlite3'}")
+}
+_database = DATABASES["default"]
+_database["CONN_MAX_AGE"] = None
+_database["CONN_HEALTH_CHECKS"] = True
+if "sqlite" in _database["ENGINE"]:
+    # Stock SQLite settings lose concurrent writes: WAL lets readers go on while one writes, IMMEDIATE
+    # takes the write lock at the start so that the busy timeout applies (SECURITY R-RE-3).
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; "
+            "PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY"
+        ),
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Staff are Django users. Families are accounts.HouseholdAccount and never touch this.
+AUTH_USER_MODEL = "accounts.StaffAccount"
+AUTHENTICATION_BACKENDS = ["accounts.staff.StaffBackend"]
+LOGIN_URL = "login"
+PASSWORD_HASHERS = ["accounts.passwords.PortalArgon2Hasher"]
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "accounts.passwords.StrongEnough"}]
+
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail://")
+vars().update(EMAIL_CONFIG)
+if EMAIL_CONFIG["EMAIL_BACKEND"].endswith("filebased.EmailBackend"):
+    EMAIL_FILE_PATH = str(DATA / "mail")
+EMAIL_TIMEOUT = 20
+
+LANGUAGE_CODE = "en-us"
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA / "static"
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": DATA / "files",
+            "base_url": None,  # no file of a family has an address of its own
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+FILE_UPLOAD_TEMP_DIR = str(UPLOADING)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+
+# --- browser rules --------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+# The `__Host-` prefix makes a browser refuse the cookie without TLS, a path or another host's hand in it.
+_prefix = "__Host-" if PORTAL_HTTPS else ""
+FAMILY_COOKIE = f"{_prefix}family"
+SESSION_COOKIE_NAME = f"{_prefix}staff"
+SESSION_COOKIE_AGE = STAFF_ABSOLUTE_SECONDS
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{_prefix}csrf"
+CSRF_COOKIE_AGE = None
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "portal.errors.csrf_failure"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_HTTPS
+SECURE_SSL_REDIRECT = PORTAL_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31536000 if PORTAL_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PORTAL_HTTPS
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
+# --- logs: what happened, never to whom -----------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}
+    },
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+}
