@@ -56,15 +56,19 @@ def usable_email_key(typed: str) -> str:
         )
     if key.count("@") > 1 or any(mark in key for mark in ",; "):
         raise ValidationError(
-            _("There is more than one email address, or a blank inside it. Keep one."), code="several"
+            _("There is more than one email address, or a blank inside it. Keep one."),
+            code="several",
         )
     if len(key) > MAX_LENGTH:
-        raise ValidationError(_("The email address is longer than 254 characters."), code="too-long")
+        raise ValidationError(
+            _("The email address is longer than 254 characters."), code="too-long"
+        )
     try:
         validate_email(key)
     except ValidationError:
         raise ValidationError(
-            _("This is not an email address. It looks like name@example.org."), code="invalid"
+            _("This is not an email address. It looks like name@example.org."),
+            code="invalid",
         ) from None
     return key
 

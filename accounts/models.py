@@ -27,7 +27,9 @@ class HouseholdAccount(models.Model):
     email_key = models.CharField(_("email"), max_length=254, unique=True)
     password = models.CharField(max_length=256, blank=True, editable=False)
     is_active = models.BooleanField(
-        _("may sign in"), default=True, help_text=_("Take the tick away to close this login at once.")
+        _("may sign in"),
+        default=True,
+        help_text=_("Take the tick away to close this login at once."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     password_set_at = models.DateTimeField(null=True, editable=False)
@@ -89,6 +91,16 @@ class HouseholdSession(models.Model):
         return f"Household session {self.pk}"
 
 
+class PasswordLinkQuerySet(models.QuerySet["PasswordLink"]):
+    def open(self) -> PasswordLinkQuerySet:
+        return self.filter(
+            used_at=None,
+            ended_at=None,
+            expires_at__gt=timezone.now(),
+            account__is_active=True,
+        )
+
+
 class PasswordLink(models.Model):
     """A mailed link that lets its holder choose the account's password, once.
 
@@ -101,6 +113,8 @@ class PasswordLink(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+
+    objects = PasswordLinkQuerySet.as_manager()
 
     class Meta:
         ordering = ["-made_at"]
@@ -134,7 +148,9 @@ class StaffAccountManager(BaseUserManager["StaffAccount"]):
     def get_by_natural_key(self, username: str | None) -> StaffAccount:
         return self.get(email=email_key(username or ""))
 
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> StaffAccount:
+    def create_superuser(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> StaffAccount:
         return self.create_user(email, password, is_superuser=True, **fields)
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> StaffAccount:

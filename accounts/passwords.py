@@ -9,7 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
+from django.contrib.auth.hashers import (
+    Argon2PasswordHasher,
+    check_password,
+    make_password,
+)
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -71,7 +75,9 @@ def matches(password: str, stored: str) -> tuple[bool, bool]:
         if not stored:
             make_password(normalised(password))
             return False, False
-        right = check_password(normalised(password), stored, setter=lambda _raw: outdated.append(True))
+        right = check_password(
+            normalised(password), stored, setter=lambda _raw: outdated.append(True)
+        )
     return right, bool(outdated)
 
 

@@ -29,6 +29,7 @@ def household_session(get_response: GetResponse) -> GetResponse:
 
     `client_address`: the client's address, or None;
     `household_session`: the open session, with its account, or None;
+    `idle_seconds`: how long an unused session lasts, for the page's warning; 0 when not signed in;
     `ended_session`: the session of this browser's cookie that is over now, or None. It still says to whom
     a page that was open belonged, so that typed text can be kept for them.
     """
@@ -36,6 +37,7 @@ def household_session(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         request.client_address = client_address(request)
         request.household_session = request.ended_session = None
+        request.idle_seconds = 0
         token = request.COOKIES.get(settings.FAMILY_COOKIE)
         if token and not request.path.startswith("/admin/"):
             _resolve(request, token)
@@ -58,6 +60,7 @@ def _resolve(request: HttpRequest, token: str) -> None:
             session.end = over
         return
     request.household_session = session
+    request.idle_seconds = settings.IDLE_SECONDS
     now = timezone.now()
     # Written at most every few seconds: a page with pictures is one use, not twenty.
     if (now - session.last_seen_at).total_seconds() > min(30, settings.IDLE_SECONDS / 20):
@@ -77,7 +80,9 @@ def _why_over(session: HouseholdSession) -> str:
     return ""
 
 
-def start(request: HttpRequest, response: HttpResponse, account: HouseholdAccount) -> HouseholdSession:
+def start(
+    request: HttpRequest, response: HttpResponse, account: HouseholdAccount
+) -> HouseholdSession:
     """Sign `account` in: a new token always, also for the same account again (R-SE-2)."""
     if request.household_session is not None:
         end(

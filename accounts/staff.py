@@ -32,7 +32,10 @@ class StaffBackend(ModelBackend):
         **kwargs: Any,
     ) -> StaffAccount | None:
         return super().authenticate(
-            request, username=email_key(username or ""), password=normalised(password or ""), **kwargs
+            request,
+            username=email_key(username or ""),
+            password=normalised(password or ""),
+            **kwargs,
         )
 
 
@@ -41,20 +44,21 @@ class StaffSignInForm(AdminAuthenticationForm):
 
     error_messages = {
         **AdminAuthenticationForm.error_messages,
-        "invalid_login": _("That email and password do not match a staff account. Families sign in at the portal."),
+        "invalid_login": _(
+            "That email and password do not match a staff account. Families sign in at the portal."
+        ),
     }
 
     def clean(self) -> dict[str, Any]:
         subject = email_key(self.cleaned_data.get("username", ""))
         address = address_group(self.request)
-        verdicts = [
-            throttle.count(throttle.STAFF_SIGN_IN, subject),
-            throttle.count(throttle.SIGN_IN_ADDRESS, address),
-        ]
-        refused = [verdict for verdict in verdicts if not verdict.admitted]
-        if refused:
+        seconds = throttle.admit(
+            (throttle.SIGN_IN_ADDRESS, address),
+            (throttle.STAFF_SIGN_IN, subject),
+        )
+        if seconds:
             audit.record(audit.Action.THROTTLE, "staff-sign-in", request=self.request)
-            minutes = max(1, -(-max(verdict.seconds for verdict in refused) // 60))
+            minutes = -(-seconds // 60)
             raise ValidationError(
                 ngettext(
                     "Too many attempts. Try again in %(minutes)d minute.",
@@ -62,7 +66,7 @@ class StaffSignInForm(AdminAuthenticationForm):
                     minutes,
                 ),
                 code="paused",
-                params={"minutes": minutes},
+                params={"minutes": minutes, "seconds": seconds},
             )
         try:
             cleaned = super().clean()
@@ -73,7 +77,10 @@ class StaffSignInForm(AdminAuthenticationForm):
         throttle.clear(throttle.STAFF_SIGN_IN, subject)
         throttle.forgive(throttle.SIGN_IN_ADDRESS, address)
         audit.record(
-            audit.Action.STAFF_SIGN_IN, "ok", request=self.request, staff_id=self.get_user().pk
+            audit.Action.STAFF_SIGN_IN,
+            "ok",
+            request=self.request,
+            staff_id=self.get_user().pk,
         )
         return cleaned
 

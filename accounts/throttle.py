@@ -103,6 +103,21 @@ def count(rule: Rule, subject: str) -> Verdict:
     return Verdict(bool(admitted), attempts, max(0, paused_until - now))
 
 
+def admit(*counters: tuple[Rule, str]) -> int:
+    """Count one attempt at each of these (rule, subject), in order, up to the first that is paused.
+
+    Returns 0 when the attempt may go on, else the seconds (at least 1) of the pause. A refused attempt is
+    nobody's failure: what was counted before the refusal is taken back.
+    """
+    for place, (rule, subject) in enumerate(counters):
+        verdict = count(rule, subject)
+        if not verdict.admitted:
+            for earlier_rule, earlier_subject in counters[:place]:
+                forgive(earlier_rule, earlier_subject)
+            return max(1, verdict.seconds)
+    return 0
+
+
 def forgive(rule: Rule, subject: str) -> None:
     """Take one attempt back, and the pause it may have started: it was a success."""
     with connection.cursor() as cursor:
@@ -126,6 +141,12 @@ def pause_of(rule: Rule, subject: str) -> int:
         .first()
     )
     return max(0, (paused_until or 0) - math.floor(time.time()))
+
+
+def attempts_of(rule: Rule, subject: str) -> int:
+    """How many attempts are counted. Counts nothing."""
+    counter = Throttle.objects.filter(door=rule.door, subject=_hidden(rule, subject))
+    return counter.values_list("attempts", flat=True).first() or 0
 
 
 def failure_everywhere() -> None:

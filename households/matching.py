@@ -102,7 +102,9 @@ def date_of_birth(typed: str, today: datetime.date) -> datetime.date:
         raise InvalidDate(
             _("Type the date of birth year first, like this: 2016/04/27 for April 27, 2016.")
         )
-    year, month, day = (int(part) for part in (found[1] or found[5], found[3] or found[6], found[4] or found[7]))
+    year, month, day = (
+        int(part) for part in (found[1] or found[5], found[3] or found[6], found[4] or found[7])
+    )
     try:
         date = datetime.date(year, month, day)
     except ValueError:
@@ -110,7 +112,9 @@ def date_of_birth(typed: str, today: datetime.date) -> datetime.date:
             _("There is no such day. Check the month and the day: year first, like 2016/04/27.")
         ) from None
     if date > today:
-        raise InvalidDate(_("That date is in the future. Check the year: year first, like 2016/04/27."))
+        raise InvalidDate(
+            _("That date is in the future. Check the year: year first, like 2016/04/27.")
+        )
     return date
 
 
@@ -124,7 +128,9 @@ def choose(people: Sequence[Person], typed_name: str) -> Person | NoMatch | Ambi
     if not key:
         return NoMatch()
     for names_of in (_whole_names, _first_given_name):
-        found = [person for person in people if key in {name_key(name) for name in names_of(person)}]
+        found = [
+            person for person in people if key in {name_key(name) for name in names_of(person)}
+        ]
         if len(found) == 1:
             return found[0]
         if found:

@@ -27,7 +27,10 @@ class Practice(models.Model):
     name = models.CharField(_("name"), max_length=120, default="Your practice")
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     hours = models.CharField(
-        _("hours"), max_length=200, blank=True, help_text=_("For example: Monday to Friday, 8 to 5")
+        _("hours"),
+        max_length=200,
+        blank=True,
+        help_text=_("For example: Monday to Friday, 8 to 5"),
     )
     address = models.CharField(_("address"), max_length=300, blank=True)
     sender = models.EmailField(
@@ -39,7 +42,9 @@ class Practice(models.Model):
     one_tap_switching = models.BooleanField(
         _("one-tap switching"),
         default=True,
-        help_text=_("Offer people already chosen in this session without asking the two facts again."),
+        help_text=_(
+            "Offer people already chosen in this session without asking the two facts again."
+        ),
     )
 
     class Meta:
@@ -103,7 +108,9 @@ class Member(models.Model):
     )
     email_key = models.CharField(max_length=LONGEST_EMAIL, blank=True, editable=False)
     portal_access = models.BooleanField(
-        _("portal access"), default=True, help_text=_("Without the tick nobody can open this chart in the portal.")
+        _("portal access"),
+        default=True,
+        help_text=_("Without the tick nobody can open this chart in the portal."),
     )
     mobile_phone = models.CharField(_("mobile phone"), max_length=40, blank=True)
     home_phone = models.CharField(_("home phone"), max_length=40, blank=True)
@@ -141,7 +148,9 @@ class Member(models.Model):
             except ValidationError as error:
                 raise ValidationError({"email": error.messages}) from None
         if self.date_of_birth and self.date_of_birth > datetime.date.today():
-            raise ValidationError({"date_of_birth": _("That date is in the future. Check the year.")})
+            raise ValidationError(
+                {"date_of_birth": _("That date is in the future. Check the year.")}
+            )
 
     def save(self, *args, **kwargs) -> None:
         self.set_keys()
@@ -159,7 +168,9 @@ class Member(models.Model):
 
     @property
     def full_name(self) -> str:
-        return " ".join(filter(None, [self.first_name, self.middle_name, self.last_name, self.suffix]))
+        return " ".join(
+            filter(None, [self.first_name, self.middle_name, self.last_name, self.suffix])
+        )
 
     @property
     def called(self) -> str:

@@ -17,4 +17,8 @@ class HouseholdsPracticeFile:
 
     def mail_facts(self) -> dict[str, str]:
         practice = Practice.load()
-        return {"name": practice.name, "phone": practice.phone, "sender": practice.sender}
+        return {
+            "name": practice.name,
+            "phone": practice.phone,
+            "sender": practice.sender,
+        }

@@ -7,7 +7,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-_NOT_TYPED_BY_HAND = {"csrfmiddlewaretoken", "sending_id", "next", "password", "new_password1", "new_password2"}
+_NOT_TYPED_BY_HAND = {
+    "csrfmiddlewaretoken",
+    "sending_id",
+    "next",
+    "password",
+    "new_password1",
+    "new_password2",
+}
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,8 +1,29 @@
-from django.urls import path
+"""Every address of the portal, and the only place where slices are mounted.
+
+Whatever lives under /for/<key>/ is behind the gate (households/binding.py).
+"""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from accounts import urls as account_urls
+from households import urls as household_urls
+from households.binding import gated
+from households.documents import urls as document_urls
+from households.overview import urls as overview_urls
+from portal import health
 
 handler400 = "portal.errors.bad_request"
 handler403 = "portal.errors.forbidden"
 handler404 = "portal.errors.not_found"
 handler500 = "portal.errors.server_error"
 
-urlpatterns: list = []
+urlpatterns = [
+    path("healthz", health.health_live, name="health_live"),
+    path("readyz", health.health_ready, name="health_ready"),
+    path("admin/", admin.site.urls),
+    path("", include(account_urls)),
+    path("", include(household_urls)),
+    path("for/<str:key>/", include(gated(overview_urls.urlpatterns))),
+    path("for/<str:key>/documents/", include(gated(document_urls.urlpatterns))),
+]

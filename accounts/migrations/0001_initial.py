@@ -7,97 +7,231 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='HouseholdAccount',
+            name="HouseholdAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('email_key', models.CharField(max_length=254, unique=True, verbose_name='email')),
-                ('password', models.CharField(blank=True, editable=False, max_length=256)),
-                ('is_active', models.BooleanField(default=True, help_text='Take the tick away to close this login at once.', verbose_name='may sign in')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('password_set_at', models.DateTimeField(editable=False, null=True)),
-                ('last_sign_in_at', models.DateTimeField(editable=False, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True),
+                ),
+                (
+                    "email_key",
+                    models.CharField(max_length=254, unique=True, verbose_name="email"),
+                ),
+                (
+                    "password",
+                    models.CharField(blank=True, editable=False, max_length=256),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Take the tick away to close this login at once.",
+                        verbose_name="may sign in",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("password_set_at", models.DateTimeField(editable=False, null=True)),
+                ("last_sign_in_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
-                'verbose_name': 'household account',
-                'ordering': ['email_key'],
+                "verbose_name": "household account",
+                "ordering": ["email_key"],
             },
         ),
         migrations.CreateModel(
-            name='StaffAccount',
+            name="StaffAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='email')),
-                ('name', models.CharField(blank=True, max_length=120, verbose_name='name')),
-                ('is_active', models.BooleanField(default=True, verbose_name='may sign in')),
-                ('is_staff', models.BooleanField(default=True, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(max_length=254, unique=True, verbose_name="email"),
+                ),
+                (
+                    "name",
+                    models.CharField(blank=True, max_length=120, verbose_name="name"),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(default=True, verbose_name="may sign in"),
+                ),
+                ("is_staff", models.BooleanField(default=True, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'staff account',
-                'ordering': ['email'],
+                "verbose_name": "staff account",
+                "ordering": ["email"],
             },
         ),
         migrations.CreateModel(
-            name='PasswordLink',
+            name="PasswordLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token_hash', models.CharField(max_length=64, unique=True)),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='accounts.householdaccount')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="links",
+                        to="accounts.householdaccount",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-made_at'],
+                "ordering": ["-made_at"],
             },
         ),
         migrations.CreateModel(
-            name='Throttle',
+            name="Throttle",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('door', models.CharField(max_length=20)),
-                ('subject', models.CharField(max_length=64)),
-                ('attempts', models.PositiveIntegerField()),
-                ('window_started', models.BigIntegerField()),
-                ('paused_until', models.BigIntegerField()),
-                ('last_admitted', models.BooleanField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("door", models.CharField(max_length=20)),
+                ("subject", models.CharField(max_length=64)),
+                ("attempts", models.PositiveIntegerField()),
+                ("window_started", models.BigIntegerField()),
+                ("paused_until", models.BigIntegerField()),
+                ("last_admitted", models.BooleanField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('door', 'subject'), name='one_counter')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("door", "subject"), name="one_counter")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='HouseholdSession',
+            name="HouseholdSession",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token_hash', models.CharField(max_length=64, unique=True)),
-                ('signed_in_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('last_seen_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('end', models.CharField(blank=True, choices=[('signed-out', 'signed out'), ('idle', 'not used for a while'), ('too-old', 'open for too long'), ('new-sign-in', 'signed in again in the same browser'), ('password', 'the password was changed'), ('family', 'ended from another browser of this login'), ('staff', 'ended by the practice'), ('paused', 'the login was closed by the practice')], max_length=12)),
-                ('client_address', models.GenericIPAddressField(null=True)),
-                ('browser', models.CharField(blank=True, max_length=80)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to='accounts.householdaccount')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                (
+                    "signed_in_at",
+                    models.DateTimeField(default=django.utils.timezone.now),
+                ),
+                (
+                    "last_seen_at",
+                    models.DateTimeField(default=django.utils.timezone.now),
+                ),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "end",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("signed-out", "signed out"),
+                            ("idle", "not used for a while"),
+                            ("too-old", "open for too long"),
+                            ("new-sign-in", "signed in again in the same browser"),
+                            ("password", "the password was changed"),
+                            ("family", "ended from another browser of this login"),
+                            ("staff", "ended by the practice"),
+                            ("paused", "the login was closed by the practice"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("client_address", models.GenericIPAddressField(null=True)),
+                ("browser", models.CharField(blank=True, max_length=80)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sessions",
+                        to="accounts.householdaccount",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-signed_in_at'],
-                'indexes': [models.Index(fields=['account', '-signed_in_at'], name='session_account')],
+                "ordering": ["-signed_in_at"],
+                "indexes": [
+                    models.Index(fields=["account", "-signed_in_at"], name="session_account")
+                ],
             },
         ),
     ]

@@ -7,112 +7,359 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('patient_id', models.CharField(help_text="The practice system's own key for this patient.", max_length=64, unique=True, verbose_name='patient id')),
-                ('mrn', models.CharField(blank=True, db_index=True, max_length=64, verbose_name='record number')),
-                ('first_name', models.CharField(max_length=200, verbose_name='first name')),
-                ('middle_name', models.CharField(blank=True, max_length=200, verbose_name='middle name')),
-                ('last_name', models.CharField(blank=True, max_length=200, verbose_name='last name')),
-                ('suffix', models.CharField(blank=True, max_length=20, verbose_name='suffix')),
-                ('preferred_name', models.CharField(blank=True, max_length=200, verbose_name='preferred name')),
-                ('date_of_birth', models.DateField(blank=True, db_index=True, null=True, verbose_name='date of birth')),
-                ('sex', models.CharField(blank=True, max_length=20, verbose_name='sex')),
-                ('email', models.CharField(blank=True, help_text='Everyone with the same primary email shares one portal login.', max_length=254, verbose_name='primary email')),
-                ('email_key', models.CharField(blank=True, editable=False, max_length=254)),
-                ('portal_access', models.BooleanField(default=True, help_text='Without the tick nobody can open this chart in the portal.', verbose_name='portal access')),
-                ('mobile_phone', models.CharField(blank=True, max_length=40, verbose_name='mobile phone')),
-                ('home_phone', models.CharField(blank=True, max_length=40, verbose_name='home phone')),
-                ('address_1', models.CharField(blank=True, max_length=200, verbose_name='address')),
-                ('address_2', models.CharField(blank=True, max_length=200, verbose_name='address, second line')),
-                ('city', models.CharField(blank=True, max_length=100, verbose_name='city')),
-                ('state', models.CharField(blank=True, max_length=100, verbose_name='state')),
-                ('postal_code', models.CharField(blank=True, max_length=20, verbose_name='postal code')),
-                ('preferred_language', models.CharField(blank=True, max_length=35, verbose_name='preferred language')),
-                ('relationship_to_household', models.CharField(blank=True, max_length=40, verbose_name='relationship')),
-                ('guarantor_id', models.CharField(blank=True, max_length=64, verbose_name="guarantor's patient id")),
-                ('status', models.CharField(choices=[('active', 'active'), ('inactive', 'inactive'), ('deceased', 'deceased')], default='active', max_length=10, verbose_name='status')),
-                ('last_visit', models.DateField(blank=True, null=True, verbose_name='last visit')),
-                ('first_name_key', models.CharField(db_index=True, editable=False, max_length=400)),
-                ('last_name_key', models.CharField(db_index=True, editable=False, max_length=400)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True),
+                ),
+                (
+                    "patient_id",
+                    models.CharField(
+                        help_text="The practice system's own key for this patient.",
+                        max_length=64,
+                        unique=True,
+                        verbose_name="patient id",
+                    ),
+                ),
+                (
+                    "mrn",
+                    models.CharField(
+                        blank=True,
+                        db_index=True,
+                        max_length=64,
+                        verbose_name="record number",
+                    ),
+                ),
+                (
+                    "first_name",
+                    models.CharField(max_length=200, verbose_name="first name"),
+                ),
+                (
+                    "middle_name",
+                    models.CharField(blank=True, max_length=200, verbose_name="middle name"),
+                ),
+                (
+                    "last_name",
+                    models.CharField(blank=True, max_length=200, verbose_name="last name"),
+                ),
+                (
+                    "suffix",
+                    models.CharField(blank=True, max_length=20, verbose_name="suffix"),
+                ),
+                (
+                    "preferred_name",
+                    models.CharField(blank=True, max_length=200, verbose_name="preferred name"),
+                ),
+                (
+                    "date_of_birth",
+                    models.DateField(
+                        blank=True,
+                        db_index=True,
+                        null=True,
+                        verbose_name="date of birth",
+                    ),
+                ),
+                (
+                    "sex",
+                    models.CharField(blank=True, max_length=20, verbose_name="sex"),
+                ),
+                (
+                    "email",
+                    models.CharField(
+                        blank=True,
+                        help_text="Everyone with the same primary email shares one portal login.",
+                        max_length=254,
+                        verbose_name="primary email",
+                    ),
+                ),
+                (
+                    "email_key",
+                    models.CharField(blank=True, editable=False, max_length=254),
+                ),
+                (
+                    "portal_access",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Without the tick nobody can open this chart in the portal.",
+                        verbose_name="portal access",
+                    ),
+                ),
+                (
+                    "mobile_phone",
+                    models.CharField(blank=True, max_length=40, verbose_name="mobile phone"),
+                ),
+                (
+                    "home_phone",
+                    models.CharField(blank=True, max_length=40, verbose_name="home phone"),
+                ),
+                (
+                    "address_1",
+                    models.CharField(blank=True, max_length=200, verbose_name="address"),
+                ),
+                (
+                    "address_2",
+                    models.CharField(
+                        blank=True, max_length=200, verbose_name="address, second line"
+                    ),
+                ),
+                (
+                    "city",
+                    models.CharField(blank=True, max_length=100, verbose_name="city"),
+                ),
+                (
+                    "state",
+                    models.CharField(blank=True, max_length=100, verbose_name="state"),
+                ),
+                (
+                    "postal_code",
+                    models.CharField(blank=True, max_length=20, verbose_name="postal code"),
+                ),
+                (
+                    "preferred_language",
+                    models.CharField(blank=True, max_length=35, verbose_name="preferred language"),
+                ),
+                (
+                    "relationship_to_household",
+                    models.CharField(blank=True, max_length=40, verbose_name="relationship"),
+                ),
+                (
+                    "guarantor_id",
+                    models.CharField(
+                        blank=True, max_length=64, verbose_name="guarantor's patient id"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("active", "active"),
+                            ("inactive", "inactive"),
+                            ("deceased", "deceased"),
+                        ],
+                        default="active",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "last_visit",
+                    models.DateField(blank=True, null=True, verbose_name="last visit"),
+                ),
+                (
+                    "first_name_key",
+                    models.CharField(db_index=True, editable=False, max_length=400),
+                ),
+                (
+                    "last_name_key",
+                    models.CharField(db_index=True, editable=False, max_length=400),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name': 'member',
-                'ordering': ['last_name_key', 'first_name_key', 'pk'],
-                'indexes': [models.Index(fields=['email_key', 'date_of_birth'], name='member_household')],
+                "verbose_name": "member",
+                "ordering": ["last_name_key", "first_name_key", "pk"],
+                "indexes": [
+                    models.Index(fields=["email_key", "date_of_birth"], name="member_household")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Practice',
+            name="Practice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(default='Your practice', max_length=120, verbose_name='name')),
-                ('phone', models.CharField(blank=True, max_length=40, verbose_name='phone')),
-                ('hours', models.CharField(blank=True, help_text='For example: Monday to Friday, 8 to 5', max_length=200, verbose_name='hours')),
-                ('address', models.CharField(blank=True, max_length=300, verbose_name='address')),
-                ('sender', models.EmailField(default='portal@practice.example', help_text='Families are told to look for mail from this address.', max_length=254, verbose_name='sender of mails')),
-                ('time_zone', models.CharField(default='America/New_York', max_length=60, verbose_name='time zone')),
-                ('one_tap_switching', models.BooleanField(default=True, help_text='Offer people already chosen in this session without asking the two facts again.', verbose_name='one-tap switching')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(default="Your practice", max_length=120, verbose_name="name"),
+                ),
+                (
+                    "phone",
+                    models.CharField(blank=True, max_length=40, verbose_name="phone"),
+                ),
+                (
+                    "hours",
+                    models.CharField(
+                        blank=True,
+                        help_text="For example: Monday to Friday, 8 to 5",
+                        max_length=200,
+                        verbose_name="hours",
+                    ),
+                ),
+                (
+                    "address",
+                    models.CharField(blank=True, max_length=300, verbose_name="address"),
+                ),
+                (
+                    "sender",
+                    models.EmailField(
+                        default="portal@practice.example",
+                        help_text="Families are told to look for mail from this address.",
+                        max_length=254,
+                        verbose_name="sender of mails",
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        default="America/New_York",
+                        max_length=60,
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "one_tap_switching",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Offer people already chosen in this session without asking the two facts again.",
+                        verbose_name="one-tap switching",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'practice',
-                'verbose_name_plural': 'practice',
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='one_practice')],
+                "verbose_name": "practice",
+                "verbose_name_plural": "practice",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("pk", 1)), name="one_practice")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='KeptText',
+            name="KeptText",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('page', models.CharField(max_length=200)),
-                ('fields', models.JSONField()),
-                ('kept_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.householdaccount')),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='households.member')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("page", models.CharField(max_length=200)),
+                ("fields", models.JSONField()),
+                ("kept_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.householdaccount",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="households.member",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('account', 'member', 'page'), name='one_kept_text')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "member", "page"), name="one_kept_text"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Binding',
+            name="Binding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(editable=False, max_length=32, unique=True)),
-                ('colour', models.PositiveSmallIntegerField(default=0)),
-                ('bound_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.householdsession')),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='households.member')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("key", models.CharField(editable=False, max_length=32, unique=True)),
+                ("colour", models.PositiveSmallIntegerField(default=0)),
+                ("bound_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.householdsession",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="households.member",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('session',), name='one_open_chart')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("session",),
+                        name="one_open_chart",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AlsoCalled',
+            name="AlsoCalled",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200, verbose_name='also called')),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='also_called', to='households.member')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="also called")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="also_called",
+                        to="households.member",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'also called',
-                'verbose_name_plural': 'also called',
-                'constraints': [models.UniqueConstraint(fields=('member', 'name'), name='one_also_called')],
+                "verbose_name": "also called",
+                "verbose_name_plural": "also called",
+                "constraints": [
+                    models.UniqueConstraint(fields=("member", "name"), name="one_also_called")
+                ],
             },
         ),
     ]

@@ -4,31 +4,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('action', models.CharField(max_length=40)),
-                ('outcome', models.CharField(blank=True, max_length=40)),
-                ('staff_id', models.BigIntegerField(null=True)),
-                ('account_id', models.BigIntegerField(null=True)),
-                ('session_id', models.BigIntegerField(null=True)),
-                ('member_id', models.BigIntegerField(null=True)),
-                ('object_type', models.CharField(blank=True, max_length=40)),
-                ('object_id', models.CharField(blank=True, max_length=40)),
-                ('client_address', models.GenericIPAddressField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("action", models.CharField(max_length=40)),
+                ("outcome", models.CharField(blank=True, max_length=40)),
+                ("staff_id", models.BigIntegerField(null=True)),
+                ("account_id", models.BigIntegerField(null=True)),
+                ("session_id", models.BigIntegerField(null=True)),
+                ("member_id", models.BigIntegerField(null=True)),
+                ("object_type", models.CharField(blank=True, max_length=40)),
+                ("object_id", models.CharField(blank=True, max_length=40)),
+                ("client_address", models.GenericIPAddressField(null=True)),
             ],
             options={
-                'ordering': ['-pk'],
-                'indexes': [models.Index(fields=['member_id', '-id'], name='audit_member'), models.Index(fields=['account_id', '-id'], name='audit_account')],
+                "ordering": ["-pk"],
+                "indexes": [
+                    models.Index(fields=["member_id", "-id"], name="audit_member"),
+                    models.Index(fields=["account_id", "-id"], name="audit_account"),
+                ],
             },
         ),
     ]

@@ -8,38 +8,123 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('households', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("households", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Document',
+            name="Document",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('sending_id', models.UUIDField(editable=False)),
-                ('name', models.CharField(editable=False, max_length=120, verbose_name='name')),
-                ('note', models.CharField(blank=True, editable=False, max_length=500, verbose_name='note')),
-                ('content_type', models.CharField(choices=[('application/pdf', 'PDF'), ('image/jpeg', 'photo (JPEG)'), ('image/png', 'picture (PNG)')], editable=False, max_length=40, verbose_name='type')),
-                ('size', models.PositiveBigIntegerField(editable=False, verbose_name='size in bytes')),
-                ('sha256', models.CharField(editable=False, max_length=64)),
-                ('file', models.FileField(editable=False, upload_to=households.documents.models._server_made_name)),
-                ('status', models.CharField(choices=[('received', 'Received')], default='received', editable=False, max_length=10, verbose_name='status')),
-                ('sent_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='sent')),
-                ('member', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='households.member')),
-                ('sent_by', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.householdaccount')),
-                ('sent_in', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.householdsession')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True),
+                ),
+                ("sending_id", models.UUIDField(editable=False)),
+                (
+                    "name",
+                    models.CharField(editable=False, max_length=120, verbose_name="name"),
+                ),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True, editable=False, max_length=500, verbose_name="note"
+                    ),
+                ),
+                (
+                    "content_type",
+                    models.CharField(
+                        choices=[
+                            ("application/pdf", "PDF"),
+                            ("image/jpeg", "photo (JPEG)"),
+                            ("image/png", "picture (PNG)"),
+                        ],
+                        editable=False,
+                        max_length=40,
+                        verbose_name="type",
+                    ),
+                ),
+                (
+                    "size",
+                    models.PositiveBigIntegerField(editable=False, verbose_name="size in bytes"),
+                ),
+                ("sha256", models.CharField(editable=False, max_length=64)),
+                (
+                    "file",
+                    models.FileField(
+                        editable=False,
+                        upload_to=households.documents.models._server_made_name,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("received", "Received")],
+                        default="received",
+                        editable=False,
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "sent_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now,
+                        editable=False,
+                        verbose_name="sent",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="households.member",
+                    ),
+                ),
+                (
+                    "sent_by",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.householdaccount",
+                    ),
+                ),
+                (
+                    "sent_in",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="accounts.householdsession",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'document',
-                'ordering': ['-sent_at', '-pk'],
-                'indexes': [models.Index(fields=['member', '-sent_at'], name='document_member')],
-                'constraints': [models.UniqueConstraint(fields=('member', 'sending_id', 'sha256'), name='one_document_per_sending')],
+                "verbose_name": "document",
+                "ordering": ["-sent_at", "-pk"],
+                "indexes": [models.Index(fields=["member", "-sent_at"], name="document_member")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("member", "sending_id", "sha256"),
+                        name="one_document_per_sending",
+                    )
+                ],
             },
         ),
     ]

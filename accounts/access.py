@@ -1,0 +1,38 @@
+"""Which pages may be opened by whom. A view that says nothing is not mounted: tests/test_access.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+
+View = Callable[..., HttpResponse]
+
+
+def public(view: View) -> View:
+    """Anyone may open it."""
+    view.access = "public"  # type: ignore[attr-defined]
+    return view
+
+
+def sign_in_needed(view: View) -> View:
+    """A signed-in household may open it; others are sent to sign in."""
+
+    @wraps(view)
+    def gated(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.household_session is None:
+            return to_sign_in(request)
+        return view(request, *args, **kwargs)
+
+    gated.access = "sign-in"  # type: ignore[attr-defined]
+    return gated
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    """To the sign-in page, and back to this one afterwards."""
+    return redirect(f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}")

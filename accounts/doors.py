@@ -1,0 +1,79 @@
+"""Signing in, from attempt to verdict: counted first, then hashed, then told apart from the throttle.
+
+Flow without pages, so that it can be read and tested as what it is. Same work for every address: the
+counters, one look-up, one hash (SECURITY AU-01 to AU-03).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from accounts import actions, audit, passwords, practice_file, throttle
+from accounts.emails import email_key
+from accounts.models import HouseholdAccount
+from accounts.sessions import address_group
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The email and password do not open a household; nothing says why."""
+
+
+@dataclass(frozen=True)
+class Paused:
+    """Too many attempts. `seconds` until the next one is let through."""
+
+    seconds: int
+
+
+def household_sign_in(
+    request: HttpRequest, typed_email: str, password: str
+) -> HouseholdAccount | Refused | Paused:
+    """Check one attempt. Returns the account that is to be signed in, or why not.
+
+    Raises passwords.TooBusy when more sign-ins run at once than this process hashes.
+    """
+    key, address = email_key(typed_email), address_group(request)
+    account = HouseholdAccount.objects.filter(email_key=key).first()
+    seconds = throttle.admit(
+        (throttle.SIGN_IN_ADDRESS, address),
+        (throttle.SIGN_IN, key),
+    )
+    if seconds:
+        audit.record(
+            audit.Action.THROTTLE,
+            "sign-in",
+            request=request,
+            account_id=account and account.pk,
+        )
+        return Paused(seconds)
+    right, outdated = passwords.matches(password, actions.password_of(account))
+    on_file = practice_file.ask().is_on_file(key)
+    if account is None or not right or not on_file:
+        audit.record(
+            audit.Action.SIGN_IN,
+            _cause(account, right=right, on_file=on_file),
+            request=request,
+            account_id=account and account.pk,
+        )
+        throttle.failure_everywhere()
+        return Refused()
+    throttle.clear(throttle.SIGN_IN, key)
+    throttle.forgive(throttle.SIGN_IN_ADDRESS, address)
+    if outdated:
+        account.password = passwords.hashed(password)
+        account.save(update_fields=["password"])
+    return account
+
+
+def _cause(account: HouseholdAccount | None, *, right: bool, on_file: bool) -> str:
+    """For staff who are asked "why can't I get in?"; never for the page."""
+    if account is None:
+        return "unknown-email"
+    if not account.is_active:
+        return "closed"
+    if not account.has_password:
+        return "never-set-up"
+    return "wrong-password" if on_file and not right else "nobody-on-file"

@@ -1,0 +1,121 @@
+"""The forms of the family's door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts import practice_file
+from accounts.emails import MAX_LENGTH as LONGEST_EMAIL
+from accounts.emails import email_key
+from accounts.models import HouseholdAccount
+from accounts.passwords import MAX_LENGTH as LONGEST_PASSWORD
+from accounts.passwords import StrongEnough
+
+
+class PlainForm(forms.Form):
+    """The server says what is missing; browsers do not (UX ALL-7)."""
+
+    use_required_attribute = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+
+
+def email_field(hint: str = "") -> forms.CharField:
+    return forms.CharField(
+        label=_("Email"),
+        help_text=hint,
+        max_length=LONGEST_EMAIL,
+        widget=forms.EmailInput(
+            attrs={
+                "autocomplete": "username",
+                "spellcheck": "false",
+                "autocapitalize": "none",
+            }
+        ),
+        error_messages={
+            "required": _("Type your email address."),
+            "max_length": _("That is too long for an email address. Type it again."),
+        },
+    )
+
+
+def password_field(label: str, autocomplete: str, hint: str = "") -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        help_text=hint,
+        strip=False,
+        max_length=LONGEST_PASSWORD,
+        widget=forms.PasswordInput(
+            attrs={
+                "autocomplete": autocomplete,
+                "spellcheck": "false",
+                "autocapitalize": "none",
+                # A text over the limit must reach the server to be told so, not be cut in silence.
+                "maxlength": None,
+            }
+        ),
+        error_messages={
+            "required": _("Type the password."),
+            "max_length": _(
+                "That is longer than any password here can be (%(limit_value)d characters)."
+            ),
+        },
+    )
+
+
+class SignInForm(PlainForm):
+    email = email_field()
+    password = password_field(_("Password"), "current-password")
+
+
+class LinkRequestForm(PlainForm):
+    email = email_field(_("The address that the practice has on file for your family."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].widget.attrs["autocomplete"] = "email"
+
+    def clean_email(self) -> str:
+        typed = self.cleaned_data["email"]
+        if "@" not in email_key(typed).strip("@"):
+            raise ValidationError(_("Type a whole email address, like name@example.org."))
+        return typed
+
+
+class NewPasswordForm(PlainForm):
+    """A new password typed twice. `account` is whose it will be."""
+
+    new_password1 = password_field(_("Create a password"), "new-password")
+    new_password2 = password_field(_("Type the password again"), "new-password")
+
+    def __init__(self, *args: Any, account: HouseholdAccount, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.account = account
+        self.fields["new_password1"].help_text = StrongEnough().get_help_text()
+        self.fields["new_password2"].error_messages["required"] = _("Type the same password again.")
+
+    def clean_new_password1(self) -> str:
+        password = self.cleaned_data["new_password1"]
+        words = practice_file.ask().words_about(self.account.email_key)
+        StrongEnough().validate(password, self.account, words=words)
+        return password
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        first, second = cleaned.get("new_password1"), cleaned.get("new_password2")
+        if first and second and first != second:
+            self.add_error(
+                "new_password2",
+                _("The two passwords are not the same. Type the second one again."),
+            )
+        return cleaned
+
+
+class PasswordChangeForm(NewPasswordForm):
+    old_password = password_field(_("Your password now"), "current-password")
+    field_order = ("old_password", "new_password1", "new_password2")

@@ -1,0 +1,271 @@
+"""The family's door: sign in and out, set up or reset the password, this login's own page."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import rotate_token
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
+
+from accounts import actions, audit, doors, links, passwords, sessions, throttle
+from accounts.access import public, sign_in_needed
+from accounts.emails import email_key
+from accounts.forms import (
+    LinkRequestForm,
+    NewPasswordForm,
+    PasswordChangeForm,
+    SignInForm,
+)
+from accounts.models import HouseholdSession
+
+# The opened link's token, kept by the browser for the one page that needs it, so that no address has it.
+_LINK_COOKIE = f"{settings.FAMILY_COOKIE}-link"
+_LINK_COOKIE_SECONDS = 3600
+
+
+@public
+@require_http_methods(["GET", "HEAD", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    """Email and password. One message for every cause (UX LOG-2)."""
+    next_page = own_page(request.POST.get("next") or request.GET.get("next"))
+    if request.method != "POST":
+        if request.household_session is not None:
+            return redirect("home")
+        ended = request.ended_session
+        context = {
+            "form": SignInForm(),
+            "next": next_page,
+            "why_ended": ended.end if ended is not None else "",
+        }
+        return render(request, "accounts/login.html", context)
+
+    form = SignInForm(request.POST)
+    if not form.is_valid():
+        return _login_again(request, form, next_page)
+    try:
+        outcome = doors.household_sign_in(
+            request, form.cleaned_data["email"], form.cleaned_data["password"]
+        )
+    except passwords.TooBusy:
+        return _busy(request)
+    if isinstance(outcome, doors.Paused):
+        return paused(request, "sign-in", outcome.seconds)
+    if isinstance(outcome, doors.Refused):
+        form.add_error(None, _("That email and password do not match our records."))
+        return _login_again(request, form, next_page)
+
+    who = reverse("who")
+    response = redirect(f"{who}?{urlencode({'next': next_page})}" if next_page else who)
+    before = request.household_session or request.ended_session
+    if before is None or before.account_id != outcome.pk:
+        # Forms that another household, or nobody, had open in this browser are void now. The same
+        # family's pages from before an idle sign-out still reach the gate, which keeps their text.
+        rotate_token(request)
+    with transaction.atomic():
+        sessions.start(request, response, outcome)
+        audit.record(audit.Action.SIGN_IN, "ok", request=request)
+    return response
+
+
+def _login_again(request: HttpRequest, form: SignInForm, next_page: str) -> HttpResponse:
+    context = {"form": form, "next": next_page, "why_ended": ""}
+    return render(request, "accounts/login.html", context, status=422)
+
+
+@public
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    """Sign out. Also where the session is over already: nobody wants an error for leaving."""
+    with transaction.atomic():
+        if request.household_session is not None:
+            sessions.end(
+                HouseholdSession.objects.filter(pk=request.household_session.pk),
+                HouseholdSession.End.SIGNED_OUT,
+                request=request,
+            )
+    messages.success(request, _("You are signed out."))
+    response = redirect("login")
+    sessions.forget(response)
+    return response
+
+
+@public
+@require_http_methods(["GET", "HEAD", "POST"])
+def password_request(request: HttpRequest) -> HttpResponse:
+    """First time here, or forgot your password: the same answer in the same time for every address. The
+    typed address only goes into the queue (R-AU-8)."""
+    if request.method != "POST":
+        return render(request, "accounts/password_request.html", {"form": LinkRequestForm()})
+    form = LinkRequestForm(request.POST)
+    if not form.is_valid():
+        return render(request, "accounts/password_request.html", {"form": form}, status=422)
+    by_address = throttle.count(throttle.LINK_ADDRESS, sessions.address_group(request))
+    if not by_address.admitted:
+        audit.record(audit.Action.THROTTLE, "link", request=request)
+        return paused(request, "link", by_address.seconds)
+    key = email_key(form.cleaned_data["email"])
+    by_email = throttle.count(throttle.LINK_MAIL, key)
+    with transaction.atomic():
+        if by_email.admitted:
+            links.send_password_link.enqueue(key)
+        audit.record(
+            audit.Action.LINK_REQUEST,
+            "asked" if by_email.admitted else "too-many",
+            request=request,
+        )
+    return redirect("password_sent")
+
+
+@public
+@require_safe
+def password_sent(request: HttpRequest) -> HttpResponse:
+    context = {"link_hours": max(1, settings.LINK_SECONDS // 3600)}
+    return render(request, "accounts/password_sent.html", context)
+
+
+@public
+@require_safe
+def password_open(request: HttpRequest, token: str) -> HttpResponse:
+    """Where the mailed link leads. Changes nothing, so that mail scanners may follow it; moves the token
+    out of the address, which histories and proxies would keep."""
+    if not links.TOKEN.fullmatch(token):
+        return _link_over(request)
+    response = redirect("password_choose")
+    response.set_cookie(
+        _LINK_COOKIE,
+        token,
+        max_age=_LINK_COOKIE_SECONDS,
+        secure=settings.PORTAL_HTTPS,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+@public
+@require_http_methods(["GET", "HEAD", "POST"])
+def password_choose(request: HttpRequest) -> HttpResponse:
+    """Choose the password, for the holder of an open link. Does not sign in (R-AU-10)."""
+    link = links.find_open(request.COOKIES.get(_LINK_COOKIE, ""))
+    if link is None:
+        return _link_over(request)
+    form = NewPasswordForm(request.POST or None, account=link.account)
+    if request.method != "POST" or not form.is_valid():
+        status = 422 if request.method == "POST" else 200
+        context = {"form": form, "password_min": settings.PASSWORD_MIN}
+        return render(request, "accounts/password_choose.html", context, status=status)
+    try:
+        hashed = passwords.hashed(form.cleaned_data["new_password1"])
+    except passwords.TooBusy:
+        return _busy(request)
+    if not actions.password_set(request=request, link=link, hashed=hashed):
+        return _link_over(request)
+    messages.success(request, _("Your password is set. Sign in with it."))
+    response = redirect("login")
+    response.delete_cookie(_LINK_COOKIE, samesite="Lax")
+    sessions.forget(response)
+    return response
+
+
+def _link_over(request: HttpRequest) -> HttpResponse:
+    """A link that was used, has expired or never was: a plain page that offers a fresh one at once."""
+    context = {"form": LinkRequestForm()}
+    return render(request, "accounts/password_link_over.html", context, status=410)
+
+
+@sign_in_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def password_change(request: HttpRequest) -> HttpResponse:
+    """A new password for whoever knows the old one; guessing it is slowed like signing in (R-AU-12)."""
+    account = request.household_session.account
+    form = PasswordChangeForm(request.POST or None, account=account)
+    if request.method == "POST" and form.is_valid():
+        verdict = throttle.count(throttle.PASSWORD_CHANGE, account.email_key)
+        if not verdict.admitted:
+            audit.record(audit.Action.THROTTLE, "password-change", request=request)
+            return paused(request, "password-change", verdict.seconds)
+        try:
+            right, _outdated = passwords.matches(
+                form.cleaned_data["old_password"], account.password
+            )
+            hashed = passwords.hashed(form.cleaned_data["new_password1"]) if right else ""
+        except passwords.TooBusy:
+            return _busy(request)
+        if right:
+            throttle.clear(throttle.PASSWORD_CHANGE, account.email_key)
+            actions.password_change(request=request, hashed=hashed)
+            messages.success(
+                request, _("Your password is changed. Other browsers were signed out.")
+            )
+            return redirect("account")
+        audit.record(audit.Action.PASSWORD_CHANGE, "wrong-password", request=request)
+        form.add_error("old_password", _("That is not your password now. Type it again."))
+    status = 422 if request.method == "POST" else 200
+    context = {"form": form, "password_min": settings.PASSWORD_MIN}
+    return render(request, "accounts/password_change.html", context, status=status)
+
+
+@sign_in_needed
+@require_safe
+def account(request: HttpRequest) -> HttpResponse:
+    """This login: where it is and was signed in."""
+    session = request.household_session
+    recent = list(session.account.sessions.all()[:20])
+    for one in recent:
+        one.is_this = one.pk == session.pk
+    context = {"email": session.account.email_key, "sessions": recent}
+    return render(request, "accounts/account.html", context)
+
+
+@sign_in_needed
+@require_POST
+def account_end_others(request: HttpRequest) -> HttpResponse:
+    """Sign every other browser of this login out."""
+    session = request.household_session
+    with transaction.atomic():
+        sessions.end(
+            session.account.sessions.exclude(pk=session.pk),
+            HouseholdSession.End.FAMILY,
+            request=request,
+        )
+    messages.success(request, _("All other browsers are signed out."))
+    return redirect("account")
+
+
+@sign_in_needed
+@require_POST
+def session_stay(request: HttpRequest) -> HttpResponse:
+    """ "Stay signed in": being asked for is all it takes, the middleware noted the use."""
+    return HttpResponse(status=204)
+
+
+def paused(request: HttpRequest, door: str, seconds: int) -> HttpResponse:
+    """Too many attempts: how long, and what still works (UX LOG-3, WRONG-3)."""
+    seconds = max(1, seconds)
+    context = {"door": door, "seconds": seconds, "minutes": -(-seconds // 60)}
+    response = render(request, "accounts/paused.html", context, status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _busy(request: HttpRequest) -> HttpResponse:
+    response = render(request, "accounts/busy.html", status=503)
+    response.headers["Retry-After"] = "10"
+    return response
+
+
+def own_page(address: str | None) -> str:
+    """`address` if it is a path of this portal, else "" (R-SE-9)."""
+    if address and address.startswith("/") and url_has_allowed_host_and_scheme(address, None):
+        return address
+    return ""

@@ -1,0 +1,230 @@
+"""THE GATE: whose chart a request is for.
+
+The likeliest way to hurt somebody with this product is a form for Mia saved to Leo: two tabs, a slow upload,
+the back button. So a successful pick writes a row of `Binding` with a random key, every page of a member
+lives under /for/<key>/, and one gate resolves the key for everything mounted there:
+
+- the key is this session's current choice, and its member is still in this account's household: the view
+  runs, with the member as its argument;
+- another key: 409, which names whom the page was for and whom the portal is open for; nothing is saved, and
+  what was typed is kept for going back;
+- no choice, or no longer a permitted one: to the picker; not signed in: to the sign-in page.
+
+A view that is not behind the gate gets no member and cannot run. Nothing else writes the choice.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, reverse
+from django.utils import timezone
+
+from accounts import audit
+from accounts.access import to_sign_in
+from accounts.models import HouseholdSession
+from households import kept
+from households.models import Binding, Member
+
+COLOURS = 6
+_KEY = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 16 random bytes, base64 for addresses
+_MEMBER_PAGE = re.compile(r"/for/([A-Za-z0-9_-]{22})/(.*)", re.ASCII)
+
+
+def current(session: HouseholdSession) -> Binding | None:
+    """The open choice of this session, with its member; None when there is none or the member is not in
+    the account's household any more. One query: the household is asked in it, every time."""
+    return (
+        Binding.objects.select_related("member")
+        .filter(
+            session=session,
+            ended_at=None,
+            member__in=Member.objects.in_household_of(session.account),
+        )
+        .first()
+    )
+
+
+def pick(request: HttpRequest, member: Member) -> Binding:
+    """Make `member` the person this session is for and end the choice before, in one transaction.
+
+    `member` comes from a query of the account's household. Two picks at once: the later one wins, whole.
+    """
+    session = request.household_session
+    with transaction.atomic():
+        # The row lock makes picks of one session take turns on PostgreSQL; SQLite has one writer anyway.
+        HouseholdSession.objects.select_for_update().get(pk=session.pk)
+        end_current(session)
+        binding = Binding.objects.create(
+            key=secrets.token_urlsafe(16),
+            session=session,
+            member=member,
+            colour=_colour(session, member),
+        )
+        request.binding = binding
+        audit.record(audit.Action.PICK, "ok", request=request)
+    return binding
+
+
+def end_current(session: HouseholdSession) -> Binding | None:
+    """Close this session's open chart. Returns its binding, None when there was none."""
+    binding = (
+        Binding.objects.filter(session=session, ended_at=None).select_related("member").first()
+    )
+    if binding is not None:
+        Binding.objects.filter(pk=binding.pk).update(ended_at=timezone.now())
+    return binding
+
+
+def end_for_members(members: Iterable[Member]) -> int:
+    """The practice changed who these people are or whether they may be opened: whoever has their chart
+    open chooses again (R-WP-3). Returns how many open charts were closed. Call inside the transaction."""
+    closed = 0
+    open_ones = Binding.objects.filter(member__in=list(members), ended_at=None)
+    for binding in open_ones.select_related("session"):
+        closed += Binding.objects.filter(pk=binding.pk, ended_at=None).update(
+            ended_at=timezone.now()
+        )
+        audit.record(
+            audit.Action.BINDING_END,
+            "practice-change",
+            account_id=binding.session.account_id,
+            session_id=binding.session_id,
+            member_id=binding.member_id,
+        )
+    return closed
+
+
+def chosen_before(session: HouseholdSession) -> list[Binding]:
+    """The latest choice of everybody whom this session chose by the two facts and may still open; the
+    one open now is left out. Latest first."""
+    permitted = Member.objects.in_household_of(session.account)
+    choices = Binding.objects.filter(session=session, member__in=permitted)
+    latest: dict[int, Binding] = {}
+    for binding in choices.select_related("member").order_by("-bound_at", "-pk"):
+        latest.setdefault(binding.member_id, binding)
+    return [binding for binding in latest.values() if binding.ended_at is not None]
+
+
+def _colour(session: HouseholdSession, member: Member) -> int:
+    """One of six, by the person's place in the family (UX BAN-4)."""
+    older = Member.objects.in_household_of(session.account).filter(pk__lt=member.pk)
+    return older.count() % COLOURS
+
+
+# --- the gate -------------------------------------------------------------------------
+
+
+def gated(patterns: list[URLPattern]) -> list[URLPattern]:
+    """The patterns of a slice, each view behind the gate. What portal/urls.py mounts under /for/<key>/."""
+    for pattern in patterns:
+        pattern.callback = _gate(pattern.callback)
+    return patterns
+
+
+def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    @wraps(view)
+    def gate(request: HttpRequest, key: str, **kwargs: Any) -> HttpResponse:
+        session = request.household_session
+        if session is None:
+            if request.ended_session is not None:
+                _keep_typed(request, request.ended_session, key)
+            return to_sign_in(request)
+        binding = current(session)
+        if binding is not None and secrets.compare_digest(binding.key.encode(), key.encode()):
+            request.binding = binding
+            return view(request, member=binding.member, **kwargs)
+        opened_for = _keep_typed(request, session, key)
+        if binding is None:
+            end_current(session)
+            return redirect("who")
+        return _stale_page(request, opened_for, binding)
+
+    gate.access = "member"  # type: ignore[attr-defined]
+    return gate
+
+
+@dataclass(frozen=True)
+class OpenedFor:
+    """Whom a page with an old key was opened for, and whether text typed on it was kept for them."""
+
+    member: Member
+    text_kept: bool
+
+
+def _keep_typed(request: HttpRequest, session: HouseholdSession, key: str) -> OpenedFor | None:
+    """Whose page this was, if it was this login's and is still in its household; None otherwise, so that
+    a key from elsewhere tells nothing. What was typed on it is kept for that person."""
+    if not _KEY.fullmatch(key):
+        return None
+    binding = (
+        Binding.objects.select_related("member")
+        .filter(
+            key=key,
+            session__account=session.account_id,
+            member__in=Member.objects.in_household_of(session.account),
+        )
+        .first()
+    )
+    if binding is None:
+        return None
+    text_kept = kept.keep(session.account, binding.member, _page_of(request), request.POST)
+    return OpenedFor(binding.member, text_kept)
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page inside the chart: the address without the key, the same for every choice of a person."""
+    found = _MEMBER_PAGE.fullmatch(request.path)
+    return found[2] if found else ""
+
+
+def _stale_page(
+    request: HttpRequest, opened_for: OpenedFor | None, binding: Binding
+) -> HttpResponse:
+    audit.record(
+        audit.Action.STALE_PAGE,
+        "refused",
+        request=request,
+        member_id=opened_for.member.pk if opened_for else binding.member_id,
+    )
+    same_person = opened_for is not None and opened_for.member == binding.member
+    page = _page_of(request) if same_person else ""
+    context = {
+        "opened_for": opened_for and opened_for.member,
+        "open_for": binding.member,
+        "text_kept": bool(opened_for and opened_for.text_kept),
+        "same_person": same_person,
+        "back_url": f"/for/{binding.key}/{page}",
+    }
+    return render(request, "households/stale_page.html", context, status=409)
+
+
+# --- addresses ------------------------------------------------------------------------
+
+
+def member_url(request: HttpRequest, name: str, **kwargs: Any) -> str:
+    """The address of a member page under the chart that is open in `request`."""
+    return reverse(name, kwargs={"key": request.binding.key, **kwargs})
+
+
+def page_after_pick(binding: Binding, next_page: str) -> str:
+    """Where to go after a pick: the page that was asked for, if it was a page of the same person, under
+    the new key; the person's home otherwise."""
+    home = reverse("overview", args=[binding.key])
+    found = _MEMBER_PAGE.fullmatch(next_page)
+    if not found:
+        return home
+    before = Binding.objects.filter(
+        key=found[1],
+        session__account=binding.session.account_id,
+        member=binding.member_id,
+    )
+    return f"{home}{found[2]}" if before.exists() else home

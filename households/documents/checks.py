@@ -1,0 +1,111 @@
+"""Whether a file is what it says: extension, first bytes and a full parse have to agree (R-UP-1).
+
+No parser is believed alone: Pillow and pikepdf both forgive junk that a browser might run.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import PurePath
+from typing import BinaryIO
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from households.documents.models import Document
+
+ContentType = Document.ContentType
+
+_MOST_PIXELS = 100_000_000
+_MOST_PAGES = 2_000
+_EXTENSIONS = {
+    ".pdf": ContentType.PDF,
+    ".jpg": ContentType.JPEG,
+    ".jpeg": ContentType.JPEG,
+    ".png": ContentType.PNG,
+}
+_FIRST_BYTES = {
+    ContentType.PDF: b"%PDF-",
+    ContentType.JPEG: b"\xff\xd8\xff",
+    ContentType.PNG: b"\x89PNG\r\n\x1a\n",
+}
+
+
+def content_type_of(file: BinaryIO, name: str) -> Document.ContentType:
+    """The type of an uploaded file. Leaves `file` at its start.
+
+    Raises ValidationError that says why the file is refused and what to do.
+    """
+    content_type = _EXTENSIONS.get(PurePath(name).suffix.lower())
+    if content_type is None:
+        raise ValidationError(
+            _(
+                "Only PDF, JPEG and PNG files can be sent. Take a photo of the paper, or save it as a PDF."
+            )
+        )
+    file.seek(0)
+    head = file.read(8)
+    file.seek(0)
+    if not head:
+        raise ValidationError(_("The file is empty. Choose it again, or take a new photo."))
+    if not head.startswith(_FIRST_BYTES[content_type]):
+        raise ValidationError(
+            _("The file is not really a %(type)s. Open it, and save or photograph it again.")
+            % {"type": content_type.label}
+        )
+    if content_type is ContentType.PDF:
+        _parse_pdf(file)
+    else:
+        _parse_image(file, content_type)
+    file.seek(0)
+    return content_type
+
+
+def _parse_image(file: BinaryIO, content_type: Document.ContentType) -> None:
+    # Imported here: these libraries are large, and only uploads need them.
+    from PIL import Image, UnidentifiedImageError
+
+    kind = "JPEG" if content_type is ContentType.JPEG else "PNG"
+    unreadable = ValidationError(
+        _("The picture cannot be read; it may be damaged. Take the photo again.")
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file, formats=[kind]) as image:
+                # From the header, before anything is decoded: a tiny file can claim to be huge.
+                if image.width * image.height > _MOST_PIXELS:
+                    raise ValidationError(
+                        _(
+                            "The picture has too many pixels. Take the photo with a normal camera setting."
+                        )
+                    )
+                image.load()
+    except (
+        UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ):
+        raise unreadable from None
+
+
+def _parse_pdf(file: BinaryIO) -> None:
+    import pikepdf
+
+    try:
+        with pikepdf.open(file) as pdf:
+            if not 0 < len(pdf.pages) <= _MOST_PAGES:
+                raise ValidationError(
+                    _("The PDF has no pages, or more than %(most)d. Send it in parts.")
+                    % {"most": _MOST_PAGES}
+                )
+    except pikepdf.PasswordError:
+        raise ValidationError(
+            _("The PDF is locked with a password. Save it without the password and send it again.")
+        ) from None
+    except pikepdf.PdfError:
+        raise ValidationError(
+            _("The PDF cannot be read; it may be damaged. Save or scan it again.")
+        ) from None

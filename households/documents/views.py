@@ -1,0 +1,126 @@
+"""A member's papers: list, send, look at, download. Every view gets the member from the gate."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import audit
+from households import kept
+from households.binding import member_url
+from households.documents.actions import document_receive, shown_name
+from households.documents.forms import DocumentsForm
+from households.documents.models import Document
+from households.models import Member
+
+_PAGE = "documents/"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def document_list(request: HttpRequest, member: Member) -> HttpResponse:
+    """The papers of this member, and the form that sends more. Each file has its own result."""
+    account = request.household_session.account
+    if request.method != "POST":
+        typed = kept.on_page(account, member, _PAGE)
+        return _list_page(request, member, DocumentsForm(initial=typed), kept_text=bool(typed))
+
+    form = DocumentsForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _list_page(request, member, form, status=422)
+    results = [_receive(request, member, form, file) for file in form.cleaned_data["files"]]
+    sent = [result["name"] for result in results if result["ok"]]
+    if len(sent) < len(results):
+        return _list_page(request, member, form, results=results, status=422)
+    kept.let_go(account, member, _PAGE)
+    messages.success(
+        request,
+        ngettext(
+            "%(count)d paper was sent to %(name)s's chart.",
+            "%(count)d papers were sent to %(name)s's chart.",
+            len(sent),
+        )
+        % {"count": len(sent), "name": member.called},
+    )
+    return redirect(member_url(request, "documents"))
+
+
+def _receive(request: HttpRequest, member: Member, form: DocumentsForm, file) -> dict[str, object]:
+    name = shown_name(file.name)
+    try:
+        document_receive(
+            request=request,
+            member=member,
+            file=file,
+            note=form.cleaned_data["note"],
+            sending_id=form.cleaned_data["sending_id"],
+        )
+    except ValidationError as error:
+        audit.record(audit.Action.SEND, "refused", request=request, object_type="document")
+        return {"name": name, "ok": False, "message": " ".join(error.messages)}
+    return {"name": name, "ok": True, "message": _("Sent.")}
+
+
+def _list_page(
+    request: HttpRequest,
+    member: Member,
+    form: DocumentsForm,
+    *,
+    results: list[dict[str, object]] | None = None,
+    kept_text: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    audit.record(audit.Action.VIEW, "ok", request=request, object_type="documents")
+    context = {
+        "member": member,
+        "form": form,
+        "results": results or [],
+        "documents": Document.objects.for_member(member),
+        "kept": kept_text,
+    }
+    return render(request, "households/documents/list.html", context, status=status)
+
+
+@require_safe
+def document_detail(request: HttpRequest, member: Member, public_id: str) -> HttpResponse:
+    document = get_object_or_404(Document.objects.for_member(member), public_id=public_id)
+    audit.record(
+        audit.Action.VIEW,
+        "ok",
+        request=request,
+        object_type="document",
+        object_id=public_id,
+    )
+    context = {"member": member, "document": document}
+    return render(request, "households/documents/detail.html", context)
+
+
+@require_safe
+def document_file(request: HttpRequest, member: Member, public_id: str) -> HttpResponse:
+    """The bytes. Only pictures are shown in place, and only as what they are (R-UP-4)."""
+    document = get_object_or_404(Document.objects.for_member(member), public_id=public_id)
+    audit.record(
+        audit.Action.DOWNLOAD,
+        "ok",
+        request=request,
+        object_type="document",
+        object_id=public_id,
+    )
+    shown_in_place = "preview" in request.GET and document.is_picture
+    return document_response(document, as_attachment=not shown_in_place)
+
+
+def document_response(document: Document, *, as_attachment: bool) -> FileResponse:
+    """Stream a document so that no browser makes more of it than a file of its type (R-UP-4)."""
+    response = FileResponse(
+        document.file.open("rb"),
+        as_attachment=as_attachment,
+        filename=document.name,
+        content_type=document.content_type,
+    )
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response

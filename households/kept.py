@@ -1,0 +1,58 @@
+"""Text that was typed on a page which could not be saved any more, kept for going back to it.
+
+It belongs to one login and one person, and is only ever offered to that login when that person is chosen
+again (PRODUCT A4, SECURITY SE-06, UX TO-3). Files are not kept: a browser sends them again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from django.utils import timezone
+
+from accounts.models import HouseholdAccount
+from households.models import KeptText, Member
+
+KEPT_DAYS = 30
+_LONGEST_PAGE = 200
+_MOST_CHARACTERS = 200_000
+# Not typed by a person, or not to be kept anywhere.
+_NOT_KEPT = re.compile(r"csrfmiddlewaretoken|sending_id|next|.*password.*")
+
+
+def keep(account: HouseholdAccount, member: Member, page: str, posted: Mapping[str, str]) -> bool:
+    """Keep what `posted` holds for `page` of `member`. Returns whether there was anything to keep."""
+    fields = {
+        name: value
+        for name, value in posted.items()
+        if value.strip() and not _NOT_KEPT.fullmatch(name) and "\0" not in name + value
+    }
+    if not fields or len(page) > _LONGEST_PAGE or sum(map(len, fields.values())) > _MOST_CHARACTERS:
+        return False
+    KeptText.objects.update_or_create(
+        account=account,
+        member=member,
+        page=page,
+        defaults={"fields": fields, "kept_at": timezone.now()},
+    )
+    return True
+
+
+def for_member(account: HouseholdAccount, member: Member):
+    """What this login typed for this person and did not send, latest first (a queryset)."""
+    since = timezone.now() - timezone.timedelta(days=KEPT_DAYS)
+    return KeptText.objects.filter(account=account, member=member, kept_at__gt=since).order_by(
+        "-kept_at"
+    )
+
+
+def on_page(account: HouseholdAccount, member: Member, page: str) -> dict[str, str]:
+    """The fields kept for one page; empty when there are none."""
+    text = for_member(account, member).filter(page=page).first()
+    return text.fields if text else {}
+
+
+def let_go(account: HouseholdAccount, member: Member, page: str) -> None:
+    """It was sent, or is not wanted any more."""
+    KeptText.objects.filter(account=account, member=member, page=page).delete()

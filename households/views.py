@@ -1,0 +1,156 @@
+"""Who is this for: the picker, the switch, and the public help page."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
+
+from accounts import audit, throttle
+from accounts.access import public, sign_in_needed
+from accounts.sessions import address_group
+from accounts.views import own_page, paused
+from households import binding as bindings
+from households.forms import WhoForm
+from households.matching import Ambiguous, NoMatch, choose
+from households.models import Binding, Member
+
+_TIPS_AFTER = 3
+
+
+@public
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Sends everybody on to where they belong."""
+    if request.household_session is not None:
+        binding = bindings.current(request.household_session)
+        return redirect("overview", binding.key) if binding else redirect("who")
+    if request.user.is_authenticated:
+        return redirect("admin:index")
+    return redirect("login")
+
+
+@sign_in_needed
+@require_http_methods(["GET", "HEAD", "POST"])
+def who(request: HttpRequest) -> HttpResponse:
+    """First name and date of birth choose the person, inside this household only. Opening the page
+    changes nothing; every other answer than a match chooses nobody."""
+    next_page = own_page(request.POST.get("next") or request.GET.get("next"))
+    if request.method != "POST":
+        return _who_page(request, WhoForm(), next_page)
+    if request.POST.get("again"):
+        return _pick_again(request, request.POST["again"], next_page)
+
+    form = WhoForm(request.POST)
+    if not form.is_valid():
+        return _who_page(request, form, next_page, status=422)
+    account = request.household_session.account
+    counters = (
+        (throttle.PICK_ADDRESS, address_group(request)),
+        (throttle.PICK, str(account.pk)),
+    )
+    seconds = throttle.admit(*counters)
+    if seconds:
+        audit.record(audit.Action.THROTTLE, "pick", request=request)
+        return paused(request, "pick", seconds)
+    household = Member.objects.in_household_of(account).prefetch_related("also_called")
+    born_then = household.filter(date_of_birth=form.cleaned_data["date_of_birth"])
+    chosen = choose(list(born_then), form.cleaned_data["first_name"])
+    if isinstance(chosen, Ambiguous):
+        audit.record(audit.Action.PICK, "ambiguous", request=request)
+        return render(request, "households/ambiguous.html", status=422)
+    if isinstance(chosen, NoMatch):
+        audit.record(audit.Action.PICK, "no-match", request=request)
+        return _who_page(request, form, next_page, status=422, no_match=True)
+
+    throttle.clear(throttle.PICK, str(account.pk))
+    throttle.forgive(throttle.PICK_ADDRESS, address_group(request))
+    return _to_chart(request, chosen, next_page)
+
+
+def _pick_again(request: HttpRequest, public_id: str, next_page: str) -> HttpResponse:
+    """One-tap switching: only to somebody this session already chose by the two facts."""
+    chosen = next(
+        (
+            choice.member
+            for choice in _offered(request)
+            if str(choice.member.public_id) == public_id
+        ),
+        None,
+    )
+    if chosen is None:
+        return _who_page(request, WhoForm(), next_page, status=422)
+    return _to_chart(request, chosen, next_page)
+
+
+def _to_chart(request: HttpRequest, member: Member, next_page: str) -> HttpResponse:
+    binding = bindings.pick(request, member)
+    return redirect(bindings.page_after_pick(binding, next_page))
+
+
+def _offered(request: HttpRequest) -> list[Binding]:
+    if not request.practice.one_tap_switching:
+        return []
+    return bindings.chosen_before(request.household_session)
+
+
+def _who_page(
+    request: HttpRequest,
+    form: WhoForm,
+    next_page: str,
+    *,
+    status: int = 200,
+    no_match: bool = False,
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "next": next_page,
+        "no_match": no_match,
+        "confirmed": _offered(request),
+        "tips": no_match
+        and throttle.attempts_of(throttle.PICK, str(request.household_session.account_id))
+        >= _TIPS_AFTER,
+    }
+    return render(request, "households/who.html", context, status=status)
+
+
+@sign_in_needed
+@require_POST
+def switch(request: HttpRequest) -> HttpResponse:
+    """Close the open chart and ask who it is for. A POST: no link, prefetch or image can switch."""
+    with transaction.atomic():
+        closed = bindings.end_current(request.household_session)
+        if closed is not None:
+            audit.record(audit.Action.SWITCH, "ok", request=request, member_id=closed.member_id)
+    if closed is not None:
+        messages.success(request, _("%(name)s's chart is closed.") % {"name": closed.member.called})
+    return redirect("who")
+
+
+@public
+@require_safe
+def help_family(request: HttpRequest) -> HttpResponse:
+    """How to add family members under one email, in the practice's own words."""
+    context = {"portal_url": settings.PORTAL_URL, "help_text": help_text(request)}
+    return render(request, "households/help_family.html", context)
+
+
+def help_text(request: HttpRequest) -> str:
+    """The same as plain text, to copy into a letter or a mail. Staff see it in admin too."""
+    return render_to_string(
+        "households/help_family.txt",
+        {
+            "practice": request.practice,
+            "portal_url": settings.PORTAL_URL,
+            "password_min": settings.PASSWORD_MIN,
+        },
+    )
