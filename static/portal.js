@@ -1,0 +1,205 @@
+/* What the portal adds where scripts run. Every page works without this file. */
+(function () {
+  "use strict";
+
+  const all = (selector) => Array.from(document.querySelectorAll(selector));
+  const body = document.body;
+
+  // --- errors: the summary takes the focus, so that nobody sends a form into silence ---
+
+  const summary = document.querySelector("[data-error-summary]");
+  if (summary) summary.focus();
+
+  // --- show and hide a password ---
+
+  all("[data-show]").forEach((button) => {
+    const box = document.getElementById(button.dataset.show);
+    const words = [button.textContent.trim(), button.dataset.hideWord];
+    const show = (shown) => {
+      box.type = shown ? "text" : "password";
+      button.textContent = words[Number(shown)];
+    };
+    button.hidden = false;
+    button.addEventListener("click", () => show(box.type === "password"));
+    // Sent as a password, so that browsers offer to keep it and not to complete it elsewhere.
+    box.form.addEventListener("submit", () => show(false));
+  });
+
+  // --- one press of a button sends once ---
+
+  const release = () =>
+    all("form[data-sending]").forEach((form) => {
+      delete form.dataset.sending;
+      all("button[data-was]").forEach((button) => {
+        button.disabled = false;
+        button.textContent = button.dataset.was;
+        delete button.dataset.was;
+      });
+    });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented) return;
+    if (form.dataset.sending) return event.preventDefault();
+    form.dataset.sending = "yes";
+    // After the browser has read the form: a disabled button is not sent with it.
+    setTimeout(() => {
+      form.querySelectorAll("button:not([type=button])").forEach((button) => {
+        button.dataset.was = button.textContent;
+        button.disabled = true;
+        if (button.dataset.busy) button.textContent = button.dataset.busy;
+      });
+    });
+    // A send that was stopped must not leave a dead button behind; the server keeps one copy anyway.
+    setTimeout(release, 60000);
+  });
+  window.addEventListener("pageshow", release);
+
+  // --- copy and print ---
+
+  all("[data-copy]").forEach((button) => {
+    const text = document.getElementById(button.dataset.copy);
+    const said = document.getElementById(`${button.dataset.copy}-copied`);
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      text.select();
+      try {
+        await navigator.clipboard.writeText(text.value);
+      } catch {
+        document.execCommand("copy"); // no clipboard without https
+      }
+      said.textContent = button.dataset.copied;
+    });
+  });
+  all("[data-print]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  });
+
+  // --- the email just typed, shown back by this browser: the server's page is the same for everybody ---
+
+  const kept = (name, value) => {
+    try {
+      if (value === undefined) return sessionStorage.getItem(name);
+      if (value === null) sessionStorage.removeItem(name);
+      else sessionStorage.setItem(name, value);
+    } catch {
+      // storage is off: go without
+    }
+    return null;
+  };
+  const typed = document.querySelector("[data-email-typed]");
+  if (typed) {
+    const email = kept("email");
+    typed.textContent = email || "";
+    typed.parentElement.hidden = !email;
+  } else {
+    kept("email", null);
+  }
+  all("form[data-remember-email]").forEach((form) =>
+    form.addEventListener("submit", () => kept("email", form.elements.email.value.trim())),
+  );
+
+  // --- not used for a while: warn, then leave (WCAG 2.2.1) ---
+
+  const idle = Number(body.dataset.idleSeconds);
+  const warning = document.getElementById("idle");
+  if (!idle || !warning) return;
+
+  const warnBefore = idle > 180 ? 120 : idle / 2;
+  const said = warning.querySelector("[role=status]");
+  const failed = warning.querySelector("[data-stay-failed]");
+  const steps = all("[data-left]").map((step) => [Number(step.dataset.left), step.textContent]);
+  let used = Date.now();
+  let leaving = false;
+
+  // Another tab's use is use of the same sign-in. Only a time is shared, nothing of the page.
+  const lastUsed = () => {
+    try {
+      return Math.max(used, Number(localStorage.getItem("used")) || 0);
+    } catch {
+      return used;
+    }
+  };
+  const noteUse = () => {
+    used = Date.now();
+    try {
+      localStorage.setItem("used", used);
+    } catch {
+      // storage is off: each tab counts for itself
+    }
+  };
+
+  // The server has ended the session by now. A form that may be kept is posted so that its text is kept
+  // for coming back; `keep_only` says that nobody pressed Send. Anything else asks for this page again,
+  // which leads to sign in.
+  const typedInto = (form) =>
+    Array.from(form.elements).some(
+      (box) => box.matches("textarea, input:not([type=file])") && box.value !== box.defaultValue,
+    );
+  const leave = () => {
+    if (leaving) return;
+    leaving = true;
+    const form = all("form[data-keep]").find(typedInto);
+    if (!form) {
+      location.assign(location.pathname + location.search);
+      return;
+    }
+    form.querySelectorAll("input[type=file]").forEach((box) => (box.disabled = true));
+    const mark = document.createElement("input");
+    mark.type = "hidden";
+    mark.name = "keep_only";
+    mark.value = "1";
+    form.append(mark);
+    form.submit();
+  };
+
+  const stay = async () => {
+    const form = warning.querySelector("[data-stay]");
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST",
+        headers: { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
+        redirect: "manual",
+      });
+      if (answer.ok) {
+        noteUse();
+        failed.hidden = true;
+        warning.close();
+      } else {
+        leave();
+      }
+    } catch {
+      failed.hidden = false;
+    }
+  };
+
+  const tick = () => {
+    const left = idle - (Date.now() - lastUsed()) / 1000;
+    // A moment after the server, whose clock started before the page arrived.
+    if (left < -2) leave();
+    if (left > warnBefore && warning.open) warning.close();
+    if (left < -2 || left > warnBefore) return;
+    if (!warning.open) {
+      warning.showModal();
+      warning.querySelector("[data-stay] button").focus();
+    }
+    // The smallest step that still covers what is left; changed only at a step, so that it is not
+    // read aloud every second.
+    const words = steps.filter(([seconds]) => seconds >= left).pop() || steps[0];
+    if (said.textContent !== words[1]) said.textContent = words[1];
+  };
+
+  warning.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    stay();
+  });
+  warning.querySelector("[data-stay]").addEventListener("submit", (event) => {
+    event.preventDefault();
+    stay();
+  });
+  noteUse();
+  setInterval(tick, 1000);
+  // A phone that slept: its clocks stood still, the server's did not.
+  document.addEventListener("visibilitychange", tick);
+  window.addEventListener("pageshow", (event) => event.persisted && tick());
+})();
