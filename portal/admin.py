@@ -1,10 +1,165 @@
+"""The staff site: Django admin under the practice's name, its index grouped by job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
-
-
-class PortalAdminSite(admin.AdminSite):
-    pass
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 
 class PortalAdminConfig(AdminConfig):
     default_site = "portal.admin.PortalAdminSite"
+
+
+# What staff come for, and the models behind it, in this order.
+JOBS = (
+    (
+        "families",
+        gettext_lazy("Families"),
+        ("households.Member", "accounts.HouseholdAccount"),
+    ),
+    ("inbox", gettext_lazy("Inbox"), ("documents.Document",)),
+    ("practice", gettext_lazy("Practice"), ("households.Practice",)),
+    ("staff", gettext_lazy("Staff"), ("accounts.StaffAccount", "auth.Group")),
+    ("audit", gettext_lazy("Audit"), ("audit.AuditEvent",)),
+)
+
+
+class PortalAdminSite(admin.AdminSite):
+    # Families have their own door: no link leads from one side to the other.
+    site_url = None
+    index_title = gettext_lazy("What would you like to do?")
+
+    # --- the frame around every page --------------------------------------------------
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        name = request.practice.name
+        return {
+            **super().each_context(request),
+            "site_title": name,
+            "site_header": _("%(practice)s: staff") % {"practice": name},
+        }
+
+    def get_app_list(
+        self, request: HttpRequest, app_label: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The index and the side bar by job; the page of one app as Django has it."""
+        if app_label is not None:
+            return super().get_app_list(request, app_label)
+        shown = {
+            model["model"]._meta.label: model
+            for app in self._build_app_dict(request).values()
+            for model in app["models"]
+        }
+        jobs = []
+        for slug, name, labels in JOBS:
+            models = [shown.pop(label) for label in labels if label in shown]
+            if slug == "practice":
+                models.append(self._help_text_entry())
+            jobs.append(_group(slug, name, models))
+        jobs.append(_group("more", gettext_lazy("More"), list(shown.values())))
+        return [job for job in jobs if job["models"]]
+
+    def _help_text_entry(self) -> dict[str, Any]:
+        return {
+            "name": _("Help text for families, to copy"),
+            "object_name": "HelpText",
+            "perms": {},
+            "admin_url": reverse("admin:help_text"),
+            "add_url": None,
+            "view_only": True,
+        }
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        ours = [path("help-text/", self.admin_view(self.help_text), name="help_text")]
+        return [*ours, *super().get_urls()]
+
+    def help_text(self, request: HttpRequest) -> HttpResponse:
+        """The text of /help/family/, as plain text in a box to copy from (PRODUCT H5)."""
+        text = render_to_string(
+            "households/help_family.txt",
+            {
+                "practice": request.practice,
+                "portal_url": settings.PORTAL_URL,
+                "password_min": settings.PASSWORD_MIN,
+            },
+        )
+        context = {
+            **self.each_context(request),
+            "title": _("Help text for families"),
+            "text": text,
+            "rows": text.count("\n") + 6,
+        }
+        return TemplateResponse(request, "admin/help_text.html", context)
+
+    # --- the staff door ---------------------------------------------------------------
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Django's page with the throttled form. 429 and Retry-After while the door is paused."""
+        # Imported here: this module is read before the models are.
+        from accounts.staff import StaffSignInForm
+
+        self.login_form = StaffSignInForm
+        return _too_many_attempts(super().login(request, extra_context))
+
+    def logout(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        from accounts import audit
+
+        if request.method == "POST" and request.user.is_authenticated:
+            audit.record(audit.Action.STAFF_SIGN_OUT, "ok", request=request)
+        response = super().logout(request, extra_context)
+        if request.method == "POST":
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        from accounts import audit
+
+        # Not one transaction with the throttle's count: a refused attempt must stay counted.
+        with transaction.atomic():
+            response = super().password_change(request, extra_context)
+            if request.method == "POST" and response.status_code == 302:
+                audit.record(
+                    audit.Action.PASSWORD_CHANGE,
+                    "ok",
+                    request=request,
+                    object_type="staffaccount",
+                    object_id=request.user.pk,
+                )
+        return response
+
+
+def _group(slug: str, name: Any, models: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "app_label": slug,
+        "app_url": f"{reverse('admin:index')}#{slug}",
+        "has_module_perms": True,
+        "models": models,
+    }
+
+
+def _too_many_attempts(response: HttpResponse) -> HttpResponse:
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    if form is None or not form.is_bound:
+        return response
+    for error in form.non_field_errors().as_data():
+        if error.code == "paused":
+            response.status_code = 429
+            response.headers["Retry-After"] = str(error.params["seconds"])
+    return response

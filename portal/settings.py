@@ -72,6 +72,8 @@ TRUSTED_PROXIES = env.int("PORTAL_TRUSTED_PROXIES", default=0)
 # --- Django ---------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    # Before Django's own auth, whose createsuperuser it replaces.
+    "accounts.apps.AccountsConfig",
     "portal.admin.PortalAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -82,7 +84,6 @@ INSTALLED_APPS = [
     "csp",
     "portal.apps.PortalConfig",
     "accounts.audit.apps.AuditConfig",
-    "accounts.apps.AccountsConfig",
     "households.apps.HouseholdsConfig",
     "households.documents.apps.DocumentsConfig",
     "households.overview.apps.OverviewConfig",

@@ -1,0 +1,222 @@
+"""Admin pages of staff accounts, their groups, and the audit."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_tasks_db.admin import DBTaskResult
+
+from accounts.audit import Action
+from accounts.audit.models import AuditEvent
+from accounts.emails import usable_email_key
+from accounts.models import StaffAccount
+from accounts.staff_pages import PortalModelAdmin, VersionedForm
+
+# The queue's own pages show the addresses that mails go to, to everybody who may see the queue.
+admin.site.unregister(DBTaskResult)
+admin.site.unregister(Group)
+
+
+class OwnersOnly(PortalModelAdmin):
+    """Who may do what is for owners: anybody else could give themselves more (SECURITY AD-06)."""
+
+    records_views = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+
+class StaffAddForm(BaseUserCreationForm):
+    class Meta:
+        model = StaffAccount
+        fields = ("email", "name")
+
+    def clean_email(self) -> str:
+        return usable_email_key(self.cleaned_data["email"])
+
+
+class StaffForm(VersionedForm):
+    class Meta:
+        model = StaffAccount
+        fields = ("email", "name", "is_active", "is_superuser", "groups")
+        labels: ClassVar = {"is_superuser": gettext_lazy("owner")}
+        help_texts: ClassVar = {
+            "is_superuser": gettext_lazy(
+                "Owners may do everything, also manage staff accounts."
+            ),
+            "is_active": gettext_lazy(
+                "Take the tick away when somebody leaves. Their past entries stay."
+            ),
+        }
+
+    def clean_email(self) -> str:
+        return usable_email_key(self.cleaned_data["email"])
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        stays_owner = self.cleaned_data.get("is_superuser") and self.cleaned_data.get(
+            "is_active"
+        )
+        owners = StaffAccount.objects.filter(is_superuser=True, is_active=True)
+        if not stays_owner and list(owners.values_list("pk", flat=True)) == [
+            self.instance.pk
+        ]:
+            raise ValidationError(
+                _(
+                    "This is the only owner who may sign in. Make somebody else an owner first."
+                )
+            )
+        return cleaned
+
+
+@admin.register(StaffAccount)
+class StaffAccountAdmin(OwnersOnly, UserAdmin):
+    form = StaffForm
+    add_form = StaffAddForm
+    add_form_template = None
+    list_display = ("email", "name", "is_active", "owner", "last_login")
+    list_filter = ("is_active",)
+    search_fields = ("email", "name")
+    search_help_text = gettext_lazy("Email or name")
+    ordering = ("email",)
+    filter_horizontal = ("groups",)
+    readonly_fields = ("password_page", "last_login", "created_at")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password_page")}),
+        (
+            gettext_lazy("What this person may do"),
+            {"fields": ("is_active", "is_superuser", "groups")},
+        ),
+        (gettext_lazy("Times"), {"fields": ("last_login", "created_at")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
+
+    @admin.display(
+        description=gettext_lazy("owner"), boolean=True, ordering="is_superuser"
+    )
+    def owner(self, staff: StaffAccount) -> bool:
+        return staff.is_superuser
+
+    @admin.display(description=gettext_lazy("password"))
+    def password_page(self, staff: StaffAccount) -> str:
+        return format_html(
+            '<a href="{}">{}</a>',
+            reverse("admin:auth_user_password_change", args=[staff.pk]),
+            _("Set a new password for this person"),
+        )
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        if id == str(request.user.pk):
+            # Your own is changed on the page that asks for the current one (SECURITY R-AU-12).
+            return HttpResponseRedirect(reverse("admin:password_change"))
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
+
+
+@admin.register(Group)
+class StaffGroupAdmin(OwnersOnly, GroupAdmin):
+    form = forms.ModelForm
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    def log_deletions(
+        self, request: HttpRequest, queryset: models.QuerySet[Group]
+    ) -> Any:
+        for group in queryset:
+            self._record(request, Action.STAFF_CHANGE, "deleted", group)
+        return super().log_deletions(request, queryset)
+
+
+class ActionFilter(admin.SimpleListFilter):
+    title = gettext_lazy("action")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(action.value, action.value) for action in Action]
+
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[AuditEvent]
+    ) -> models.QuerySet[AuditEvent]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(PortalModelAdmin):
+    """To read, for everybody who may; to change, for nobody. The database refuses it as well."""
+
+    form = forms.ModelForm
+    records_views = False
+    list_display = (
+        "at",
+        "action",
+        "outcome",
+        "staff_id",
+        "account_id",
+        "session_id",
+        "member_id",
+        "object_type",
+        "object_id",
+        "client_address",
+    )
+    list_filter = (ActionFilter,)
+    ordering = ("-pk",)
+    sortable_by = ()
+    search_fields = ("member_id",)
+    search_help_text = gettext_lazy(
+        "The number of a household account, a member or a staff account, as in the address of its page. "
+        "Entries of a household cannot tell which person of the family it was."
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_search_results(
+        self,
+        request: HttpRequest,
+        queryset: models.QuerySet[AuditEvent],
+        search_term: str,
+    ) -> tuple[models.QuerySet[AuditEvent], bool]:
+        words = search_term.split()
+        if not words:
+            return queryset, False
+        if (
+            len(words) > 1
+            or not words[0].isascii()
+            or not words[0].isdigit()
+            or len(words[0]) > 18
+        ):
+            return queryset.none(), False
+        number = int(words[0])
+        by_number = (
+            models.Q(member_id=number)
+            | models.Q(account_id=number)
+            | models.Q(staff_id=number)
+        )
+        return queryset.filter(by_number), False
