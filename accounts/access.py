@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import urlencode
 
 View = Callable[..., HttpResponse]
 
@@ -35,4 +35,11 @@ def sign_in_needed(view: View) -> View:
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """To the sign-in page, and back to this one afterwards."""
-    return redirect(f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}")
+    return redirect(with_next("login", request.get_full_path()))
+
+
+def with_next(name: str, next_page: str) -> str:
+    """The address of page `name`, which goes on to `next_page` when it is done; "" for nowhere."""
+    if not next_page:
+        return reverse(name)
+    return f"{reverse(name)}?next={quote(next_page, safe='/')}"

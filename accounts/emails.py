@@ -29,9 +29,9 @@ def email_key(typed: str) -> str:
     start, end = 0, len(typed)
     while start < end and _is_blank(typed[start]):
         start += 1
-    while end > start and _is_blank(typed[end - 1]):
+    while end > start and (typed[end - 1] == "." or _is_blank(typed[end - 1])):
         end -= 1
-    return typed[start:end].rstrip(".").translate(_LOWER)
+    return typed[start:end].translate(_LOWER)
 
 
 def usable_email_key(typed: str) -> str:

@@ -50,7 +50,12 @@ class StaffSignInForm(AdminAuthenticationForm):
     }
 
     def clean(self) -> dict[str, Any]:
-        subject = email_key(self.cleaned_data.get("username", ""))
+        if not self.cleaned_data.get("username") or not self.cleaned_data.get(
+            "password"
+        ):
+            # Nothing to check: the fields say so. Not an attempt, and above all not a success.
+            return self.cleaned_data
+        subject = email_key(self.cleaned_data["username"])
         address = address_group(self.request)
         seconds = throttle.admit(
             (throttle.SIGN_IN_ADDRESS, address),

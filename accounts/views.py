@@ -8,8 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import (
     require_http_methods,
@@ -18,7 +17,7 @@ from django.views.decorators.http import (
 )
 
 from accounts import actions, audit, doors, links, passwords, sessions, throttle
-from accounts.access import public, sign_in_needed
+from accounts.access import public, sign_in_needed, with_next
 from accounts.emails import email_key
 from accounts.forms import (
     LinkRequestForm,
@@ -64,8 +63,7 @@ def login(request: HttpRequest) -> HttpResponse:
         form.add_error(None, _("That email and password do not match our records."))
         return _login_again(request, form, next_page)
 
-    who = reverse("who")
-    response = redirect(f"{who}?{urlencode({'next': next_page})}" if next_page else who)
+    response = redirect(with_next("who", next_page))
     before = request.household_session or request.ended_session
     if before is None or before.account_id != outcome.pk:
         # Forms that another household, or nobody, had open in this browser are void now. The same

@@ -74,22 +74,25 @@ def flush_may_empty_the_audit() -> Iterator[None]:
 
 
 @pytest.fixture
-def run_tasks(db: None) -> Callable[..., list[Any]]:
+def run_tasks(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     """A function that runs the queue's ready tasks with the real worker and returns their results.
 
     `later=True` runs the delayed ones too, as if their time had come. A task that raised fails the
     test, unless `failing=True` says that it should.
     """
     from django.utils import timezone
-    from django_tasks_db.management.commands.db_worker import Worker
+    from django_tasks_db.management.commands import db_worker
     from django_tasks_db.models import DBTaskResult
+
+    # The worker would close the connection that holds the test's own transaction.
+    monkeypatch.setattr(db_worker, "close_old_connections", lambda: None)
 
     def run(*, later: bool = False, failing: bool = False) -> list[DBTaskResult]:
         waiting = DBTaskResult.objects.filter(status="READY")
         if later:
             waiting.filter(run_after__year__lt=9999).update(run_after=timezone.now())
         ready = list(waiting.ready().values_list("pk", flat=True))
-        Worker(
+        db_worker.Worker(
             queue_names=["*"],
             excluded_queue_names=[],
             interval=0,

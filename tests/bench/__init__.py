@@ -1,0 +1,1 @@
+"""What a request costs, as a ratio to a floor measured in the same minutes. `make bench`."""

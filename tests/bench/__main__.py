@@ -1,0 +1,259 @@
+"""`make bench`: CPU per request of the portal's pages as a ratio to the floor's.
+
+Only ratios of things run in turn in one session mean anything on a shared machine (PERFORMANCE.md), so the
+servers take turns, round by round, and the median round counts. CPU is the web workers' own accounting.
+"""
+
+from __future__ import annotations
+
+import http.client
+import http.cookies
+import json
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+from pathlib import Path
+
+ROUNDS = 5
+REQUESTS = 300
+TICK = os.sysconf("SC_CLK_TCK")
+EMAIL, PASSWORD = "bench@example.org", "four-random-words-benched"
+
+# What has to hold (the issue that began the bench), as ratios; queries are a count.
+LIMITS = {
+    "sign-in page / floor": 1.0,
+    "member home / floor": 1.5,
+    "sign-in / one Argon2 hash": 1.3,
+    "queries on a member page": 8,
+}
+
+
+class Server:
+    """A gunicorn of two workers with four threads, and a browser that keeps its cookies."""
+
+    def __init__(self, application: str, environment: dict[str, str]) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{self.port}"]
+            + [
+                "--workers",
+                "2",
+                "--threads",
+                "4",
+                "--worker-class",
+                "gthread",
+                "--log-level",
+                "error",
+            ],
+            env={**os.environ, **environment},
+        )
+        self.cookies: dict[str, str] = {}
+        for _try in range(100):
+            try:
+                self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
+                self.connection.connect()
+                break
+            except OSError:
+                time.sleep(0.1)
+
+    def request(self, method: str, path: str, form: dict[str, str] | None = None):
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        body = urllib.parse.urlencode(form) if form is not None else None
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self.connection.request(method, path, body, headers)
+        answer = self.connection.getresponse()
+        text = answer.read().decode()
+        for line in answer.headers.get_all("Set-Cookie") or []:
+            for name, morsel in http.cookies.SimpleCookie(line).items():
+                self.cookies[name] = morsel.value
+        return answer.status, answer.headers.get("Location", ""), text
+
+    def post(self, page: str, form: dict[str, str]):
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.request("GET", page)[2])
+        return self.request("POST", page, {**form, "csrfmiddlewaretoken": token[1]})
+
+    def cpu(self) -> float:
+        """Seconds of CPU that the workers have used so far."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        total = 0
+        for pid in children.read_text().split():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / TICK
+
+    def cost(self, method: str, path: str, expected: int = 200) -> float:
+        """Milliseconds of CPU per request, over one round."""
+        before = self.cpu()
+        for _request in range(REQUESTS):
+            status, _to, _text = self.request(method, path)
+            assert status == expected, (path, status)
+        return (self.cpu() - before) / REQUESTS * 1000
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        floor_data, portal_data = Path(folder, "floor"), Path(folder, "portal")
+        floor_data.mkdir()
+        floor_environment = {"FLOOR_DATA": str(floor_data)}
+        subprocess.run(
+            [sys.executable, "-m", "tests.bench.floor", "prepare"],
+            env={**os.environ, **floor_environment},
+            check=True,
+        )
+        os.environ.update(PORTAL_DATA=str(portal_data), PORTAL_LOCAL="1", PORTAL_DEMO="0")
+        queries = prepare_portal()
+        floor = Server("tests.bench.floor:application", floor_environment)
+        portal = Server("portal.wsgi:application", {})
+        try:
+            figures = measure(floor, portal)
+        finally:
+            floor.stop()
+            portal.stop()
+    figures["queries on a member page"] = queries
+    return report(figures)
+
+
+def prepare_portal() -> int:
+    """A practice with 2,000 members and one household to sign in. Returns the most queries that a
+    member page takes."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    from accounts import passwords
+    from accounts.models import HouseholdAccount
+    from households.models import Member, Practice
+
+    settings.ALLOWED_HOSTS.append("testserver")
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    Practice.objects.create(pk=1, name="Bench practice", phone="555-0100")
+    people = [
+        Member(
+            patient_id=f"B{n}",
+            first_name=f"Person{n}",
+            last_name="Bench",
+            email=f"h{n // 4}@example.org",
+        )
+        for n in range(2000)
+    ]
+    people[0] = Member(
+        patient_id="B0",
+        first_name="Mia",
+        last_name="Bench",
+        email=EMAIL,
+        date_of_birth="2016-04-27",
+    )
+    for person in people:
+        person.set_keys()
+    Member.objects.bulk_create(people)
+    HouseholdAccount.objects.create(email_key=EMAIL, password=passwords.hashed(PASSWORD))
+
+    client = Client()
+    client.post("/login/", {"email": EMAIL, "password": PASSWORD})
+    home = client.post("/who/", {"first_name": "Mia", "date_of_birth": "2016/04/27"}).headers[
+        "Location"
+    ]
+    most = 0
+    for page in (home, f"{home}documents/"):
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
+            assert client.get(page).status_code == 200
+        most = max(most, len(seen))
+    connection.close()
+    return most
+
+
+def measure(floor: Server, portal: Server) -> dict[str, float]:
+    assert floor.post("/login/", {"username": "floor", "password": "floor"})[0] == 302
+    assert portal.post("/login/", {"email": EMAIL, "password": PASSWORD})[0] == 302
+    status, home, _text = portal.post("/who/", {"first_name": "Mia", "date_of_birth": "2016/04/27"})
+    assert status == 302
+    family = dict(portal.cookies)
+    rounds: dict[str, list[float]] = {}
+
+    def note(name: str, value: float) -> None:
+        rounds.setdefault(name, []).append(value)
+
+    for _round in range(ROUNDS):
+        note("floor home", floor.cost("GET", "/"))
+        portal.cookies = dict(family)
+        note("portal home", portal.cost("GET", home))
+        note("floor sign-in page", floor.cost("GET", "/login/"))
+        portal.cookies = {}
+        note("portal sign-in page", portal.cost("GET", "/login/"))
+        note("one hash", hash_cost())
+        note("portal sign-in", sign_in_cost(portal))
+    median = {name: statistics.median(values) for name, values in rounds.items()}
+    for name, value in median.items():
+        print(f"{name:24} {value:7.2f} ms of CPU")
+    return {
+        **{f"{name} ms": round(value, 3) for name, value in median.items()},
+        "sign-in page / floor": round(
+            median["portal sign-in page"] / median["floor sign-in page"], 3
+        ),
+        "member home / floor": round(median["portal home"] / median["floor home"], 3),
+        "sign-in / one Argon2 hash": round(median["portal sign-in"] / median["one hash"], 3),
+    }
+
+
+def hash_cost() -> float:
+    """Milliseconds of CPU that one Argon2 hash with the portal's parameters takes."""
+    from accounts import passwords
+
+    before = time.process_time()
+    for _hash in range(30):
+        passwords.hashed(PASSWORD)
+    return (time.process_time() - before) / 30 * 1000
+
+
+def sign_in_cost(portal: Server) -> float:
+    """Milliseconds of CPU per sign-in: the post alone, with the form's token already at hand."""
+    portal.cookies = {}
+    page = portal.request("GET", "/login/")[2]
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
+    fresh = dict(portal.cookies)
+    form = {"email": EMAIL, "password": PASSWORD, "csrfmiddlewaretoken": token}
+    before = portal.cpu()
+    for _sign_in in range(30):
+        portal.cookies = dict(fresh)
+        status, _to, _text = portal.request("POST", "/login/", form)
+        assert status == 302, status
+    return (portal.cpu() - before) / 30 * 1000
+
+
+def report(figures: dict[str, float]) -> int:
+    print()
+    too_high = 0
+    for name, limit in LIMITS.items():
+        held = figures[name] <= limit
+        too_high += not held
+        print(f"{name:28} {figures[name]:6.2f}   limit {limit:<4}  {'ok' if held else 'TOO HIGH'}")
+    if os.environ.get("BENCH_JSON"):
+        Path(os.environ["BENCH_JSON"]).write_text(json.dumps(figures, indent=1) + "\n")
+    return 1 if too_high else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""The law on who may open what: every address of the portal, every kind of visitor, every method.
+
+A new address fails here until it is written down as public or sign-in, stands behind the gate, or is
+admin's. So the gate cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.audit.models import AuditEvent
+from tests.cast import PASSWORD, pick, sign_in, sign_in_as_staff
+
+PUBLIC = {
+    "health_live",
+    "health_ready",
+    "home",
+    "login",
+    "logout",
+    "password_request",
+    "password_sent",
+    "password_choose",
+    "password_open",
+    "help_family",
+}
+SIGN_IN = {
+    "password_change",
+    "account",
+    "account_end_others",
+    "session_stay",
+    "who",
+    "switch",
+}
+METHODS = ["get", "head", "post", "put", "patch", "delete", "options", "trace"]
+
+
+def every_pattern(resolver=None, prefix=""):
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from every_pattern(pattern, prefix + str(pattern.pattern))
+        else:
+            yield prefix + str(pattern.pattern), pattern
+
+
+def access_of(pattern: URLPattern) -> str:
+    return getattr(pattern.callback, "access", "")
+
+
+def member_patterns():
+    return [(path, p) for path, p in every_pattern() if path.startswith("for/<str:key>/")]
+
+
+def test_every_address_is_public_sign_in_member_bound_or_admin():
+    found = {"public": set(), "sign-in": set()}
+    for path, pattern in every_pattern():
+        if path.startswith("admin/"):
+            continue
+        if path.startswith("for/<str:key>/"):
+            assert access_of(pattern) == "member", f"{path} is not behind the gate"
+            continue
+        assert access_of(pattern) in found, f"{path} does not say who may open it"
+        found[access_of(pattern)].add(pattern.name)
+    assert found == {"public": PUBLIC, "sign-in": SIGN_IN}
+
+
+def test_no_view_behind_the_gate_is_mounted_elsewhere():
+    for path, pattern in every_pattern():
+        assert (access_of(pattern) == "member") == path.startswith("for/<str:key>/"), path
+
+
+@pytest.fixture
+def mias_document(cast, client):
+    """A paper of Mia's, and a client with Mia's chart open."""
+    from tests.files import png
+
+    sign_in(client, "rivera@example.org")
+    key = pick(client, "Mia", "2016/04/27")
+    client.post(f"/for/{key}/documents/", {"files": png("card.png")})
+    from households.documents.models import Document
+
+    return Document.objects.get()
+
+
+def member_addresses(key: str, document) -> list[str]:
+    """Every member-bound address under `key`, with the ids of an existing record."""
+    addresses = []
+    for path, pattern in member_patterns():
+        names = set(pattern.pattern.converters)
+        ids = {"public_id": document.public_id} if "public_id" in names else {}
+        assert names <= {"public_id"}, f"{path}: say here what {names} are"
+        addresses.append(reverse(pattern.name, kwargs={"key": key, **ids}))
+    return addresses
+
+
+def call(client: Client, method: str, address: str):
+    return client.generic(
+        method.upper(), address, b"", content_type="application/x-www-form-urlencoded"
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nobody_is_sent_to_sign_in(cast, mias_document, method):
+    key = uuid.uuid4().hex[:22]
+    for address in member_addresses(key, mias_document):
+        answer = call(Client(), method, address)
+        assert answer.status_code == 302, address
+        assert answer.headers["Location"].startswith("/login/?next=/for/"), address
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_signed_in_without_a_choice_is_sent_to_choose(cast, mias_document, method, client):
+    key = client.get("/", follow=False).headers["Location"].split("/")[2]
+    other = Client()
+    sign_in(other, "rivera@example.org")
+    for address in member_addresses(key, mias_document):
+        answer = call(other, method, address)
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/who/"), address
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_staff_are_nobody_here(cast, mias_document, method, client):
+    key = client.get("/").headers["Location"].split("/")[2]
+    staff = Client()
+    sign_in_as_staff(staff)
+    for address in member_addresses(key, mias_document):
+        answer = call(staff, method, address)
+        assert answer.status_code == 302, address
+        assert answer.headers["Location"].startswith("/login/"), address
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("email", "first_name", "date_of_birth"),
+    [
+        ("rivera@example.org", "Leo", "2018/09/03"),
+        ("okafor@example.org", "Mia", "2016/04/27"),
+    ],
+    ids=["the brother", "another household's Mia"],
+)
+def test_another_chart_never_gets_at_the_record(
+    cast, mias_document, method, email, first_name, date_of_birth
+):
+    other = Client()
+    sign_in(other, email)
+    key = pick(other, first_name, date_of_birth)
+    unknown = uuid.uuid4()
+    for address in member_addresses(key, mias_document):
+        if str(mias_document.public_id) not in address:
+            continue
+        answer = call(other, method, address)
+        assert answer.status_code in {404, 405}, f"{method} {address}: {answer.status_code}"
+        alike = call(other, method, address.replace(str(mias_document.public_id), str(unknown)))
+        assert answer.status_code == alike.status_code
+        assert "card.png" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_old_key_changes_nothing(cast, mias_document, method, client):
+    old = client.get("/").headers["Location"].split("/")[2]
+    pick(client, "Leo", "2018/09/03")
+    sent = AuditEvent.objects.filter(action__in=["send", "download"], outcome="ok").count()
+    for address in member_addresses(old, mias_document):
+        assert call(client, method, address).status_code == 409, address
+    assert AuditEvent.objects.filter(action__in=["send", "download"], outcome="ok").count() == sent
+
+
+@pytest.mark.parametrize("name", sorted(SIGN_IN))
+def test_sign_in_pages_send_others_to_sign_in(cast, name):
+    for visitor in (Client(), staff_client()):
+        for method in METHODS:
+            answer = call(visitor, method, reverse(name))
+            assert answer.status_code == 302, (name, method)
+            assert answer.headers["Location"].startswith("/login/?next="), (name, method)
+
+
+def staff_client() -> Client:
+    client = Client()
+    sign_in_as_staff(client)
+    return client
+
+
+def test_household_is_turned_away_at_every_admin_address(cast, client):
+    sign_in(client, "nurse@example.org", PASSWORD)
+    pick(client, "Nora", "1990/01/15")
+    tried = 0
+    for path, pattern in every_pattern():
+        if not path.startswith("admin/") or pattern.name in {"login", "jsi18n", None}:
+            continue
+        names = pattern.pattern.converters
+        address = "/" + path
+        for name, converter in names.items():
+            address = address.replace(f"<{type(converter).__name__}:{name}>", "1")
+        import re
+
+        address = re.sub(r"<[^>]+>", "1", address)
+        if re.search(r"[\\^$(?]", address):
+            continue
+        for method in ("get", "post"):
+            answer = call(client, method, address)
+            tried += 1
+            assert answer.status_code in {302, 403, 404, 405}, (address, answer.status_code)
+            if answer.status_code == 302:
+                assert "/admin/" in answer.headers["Location"] or address == "/admin/logout/"
+    assert tried > 30
+
+
+@pytest.mark.parametrize("address", ["/who/", "/switch/", "/logout/", "/account/end-others/"])
+def test_posts_need_the_token(cast, address):
+    strict = Client(enforce_csrf_checks=True)
+    assert strict.post(address, {"first_name": "Mia"}).status_code == 403
