@@ -129,7 +129,7 @@ class StaffAccountAdmin(OwnersOnly, UserAdmin):
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""
     ) -> HttpResponse:
-        if id == str(request.user.pk):
+        if id == str(request.user.pk) and self.has_change_permission(request):
             # Your own is changed on the page that asks for the current one (SECURITY R-AU-12).
             return HttpResponseRedirect(reverse("admin:password_change"))
         with transaction.atomic():

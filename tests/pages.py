@@ -1,0 +1,37 @@
+"""Reading pages as a browser does: the fields of a form with what stands in them, and the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lxml.html
+from django.http import HttpResponseBase
+
+
+def fields_of(
+    answer: HttpResponseBase, form_id: str = "", **changes: Any
+) -> dict[str, Any]:
+    """What a browser would send: every field of the form, hidden ones too, with `changes` typed over.
+    Without `form_id`, the last form of the page. None as a change leaves a field out."""
+    forms = [
+        form
+        for form in _page(answer).forms
+        if form.get("id", "") == form_id or not form_id
+    ]
+    fields: dict[str, Any] = {}
+    for name, value in forms[-1].form_values():
+        fields.setdefault(name, []).append(value)
+    fields.update(changes)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def text_of(answer: HttpResponseBase) -> str:
+    return " ".join(_page(answer).text_content().split())
+
+
+def title_of(answer: HttpResponseBase) -> str:
+    return " ".join(_page(answer).findtext(".//title").split())
+
+
+def _page(answer: HttpResponseBase) -> Any:
+    return lxml.html.fromstring(answer.content.decode())

@@ -1,0 +1,345 @@
+"""The staff door and the frame around admin: who gets in, what stands on the index."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+
+from accounts.audit.models import AuditEvent
+from accounts.models import HouseholdAccount, StaffAccount
+from households.documents.models import Document
+from households.models import Member, Practice
+from tests.cast import NURSE_PASSWORD, PASSWORD, pick, sign_in, sign_in_as_staff
+from tests.files import png
+from tests.pages import fields_of, text_of
+
+ADMIN_FORM = {"username": "nurse@example.org", "password": NURSE_PASSWORD}
+
+
+ROW = re.compile(r"<(?:path:object_id|int:pk|id)>")
+
+
+def admin_addresses() -> list[str]:
+    """Every address of admin, about an existing row where one is about a row."""
+    found = []
+
+    def walk(patterns, prefix):
+        for pattern in patterns:
+            route = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                walk(pattern.url_patterns, route)
+            else:
+                found.append(route)
+
+    (admin,) = [r for r in get_resolver().url_patterns if str(r.pattern) == "admin/"]
+    walk(admin.url_patterns, "/admin/")
+    return [
+        _filled(route) for route in found if "(" not in route and "<url>" not in route
+    ]
+
+
+def _filled(route: str) -> str:
+    if not ROW.search(route):
+        return route.replace("<int:content_type_id>/<path:object_id>", "1/1")
+    app_label, model_name = route.split("/")[2:4]
+    first = (
+        "1"
+        if app_label == "r"
+        else apps.get_model(app_label, model_name).objects.first()
+    )
+    return ROW.sub(str(getattr(first, "pk", first)), route).replace(
+        "<int:content_type_id>", "1"
+    )
+
+
+OPEN_TO_ALL = {"/admin/login/", "/admin/jsi18n/"}
+
+
+@pytest.fixture
+def one_of_each(cast) -> None:
+    """A row behind every address: for a missing one Django answers before it asks for permission."""
+    Group.objects.create(name="Front desk")
+    Practice.objects.create(pk=1)
+    family = Client()
+    sign_in(family, "rivera@example.org")
+    key = pick(family, "Mia", "2016/04/27")
+    family.post(f"/for/{key}/documents/", {"files": png("card.png")})
+    assert Document.objects.exists()
+
+
+def test_the_addresses_are_really_there(one_of_each):
+    addresses = admin_addresses()
+    assert len(addresses) > 30
+    assert "None" not in " ".join(addresses)
+    member, account = Member.objects.first(), HouseholdAccount.objects.first()
+    assert f"/admin/households/member/{member.pk}/change/" in addresses
+    assert f"/admin/accounts/householdaccount/{account.pk}/send-link/" in addresses
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_household_session_opens_nothing_in_admin(one_of_each, client, method):
+    sign_in(client, "rivera@example.org")
+    for address in admin_addresses():
+        if address in OPEN_TO_ALL or address == "/admin/logout/":
+            continue
+        answer = getattr(client, method)(address)
+        assert answer.status_code in {302, 405}, (address, answer.status_code)
+        if answer.status_code == 302:
+            assert answer.headers["Location"].startswith("/admin/login/"), address
+
+
+def test_an_empty_field_neither_signs_in_nor_ends_the_count_of_guesses(cast, client):
+    for _attempt in range(4):
+        client.post("/admin/login/", {**ADMIN_FORM, "password": "wrong"})
+    for missing in ["username", "password"]:
+        answer = client.post("/admin/login/", {**ADMIN_FORM, missing: ""})
+        assert answer.status_code == 200
+        assert "This field is required." in text_of(answer)
+    client.post("/admin/login/", {**ADMIN_FORM, "password": "wrong"})
+    assert client.post("/admin/login/", ADMIN_FORM).status_code == 429
+
+
+def test_a_household_password_does_not_open_admin_even_under_a_staff_email(
+    cast, client
+):
+    answer = client.post(
+        "/admin/login/", {"username": "nurse@example.org", "password": PASSWORD}
+    )
+    assert answer.status_code == 200
+    assert "do not match a staff account. Families sign in at the portal." in text_of(
+        answer
+    )
+    assert client.get("/admin/").status_code == 302
+    assert (
+        AuditEvent.objects.filter(action="staff-sign-in", outcome="refused").count()
+        == 1
+    )
+
+
+def test_a_staff_password_does_not_open_the_portal(cast, client):
+    client.post("/login/", {"email": "nurse@example.org", "password": NURSE_PASSWORD})
+    assert client.get("/who/").status_code == 302
+    assert client.get("/who/").headers["Location"].startswith("/login/")
+
+
+def test_a_staff_session_is_nobody_on_the_portals_pages(cast, client):
+    sign_in_as_staff(client)
+    assert client.get("/who/").headers["Location"].startswith("/login/")
+
+
+def test_the_sign_in_page_says_whom_it_is_for_and_where_families_go(cast, client):
+    Practice.objects.create(pk=1, name="Harbor Family Medicine")
+    answer = client.get("/admin/login/")
+    assert "This page is for the staff of Harbor Family Medicine." in text_of(answer)
+    assert 'href="/login/"' in answer.content.decode()
+
+
+def test_sign_in_and_sign_out_are_in_the_audit(cast, client):
+    sign_in_as_staff(client)
+    entry = AuditEvent.objects.get(action="staff-sign-in")
+    assert (entry.outcome, entry.staff_id) == ("ok", cast.nurse_staff.pk)
+    answer = client.post("/admin/logout/")
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert (
+        AuditEvent.objects.get(action="staff-sign-out").staff_id == cast.nurse_staff.pk
+    )
+    assert client.get("/admin/").status_code == 302
+
+
+def test_a_get_does_not_sign_out(cast, client):
+    sign_in_as_staff(client)
+    assert client.get("/admin/logout/").status_code == 405
+    assert client.get("/admin/").status_code == 200
+
+
+def test_guessing_is_paused_with_the_time_to_wait(cast, client):
+    for _attempt in range(5):
+        client.post("/admin/login/", {**ADMIN_FORM, "password": "wrong"})
+    answer = client.post("/admin/login/", ADMIN_FORM)
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert "Too many attempts. Try again in 1 minute." in text_of(answer)
+    assert client.get("/admin/").status_code == 302
+    assert (
+        AuditEvent.objects.filter(action="throttle", outcome="staff-sign-in").count()
+        == 1
+    )
+
+
+def test_the_index_is_grouped_by_job(cast, client):
+    Practice.objects.create(pk=1, name="Harbor Family Medicine")
+    sign_in_as_staff(client)
+    answer = client.get("/admin/")
+    groups = [group["name"] for group in answer.context_data["app_list"]]
+    assert groups == ["Families", "Inbox", "Practice", "Staff", "Audit"]
+    text = text_of(answer)
+    assert "Harbor Family Medicine: staff" in text
+    for entry in [
+        "Members",
+        "Household accounts",
+        "Documents",
+        "Help text for families, to copy",
+    ]:
+        assert entry in text
+    assert "View site" not in text
+    assert "task" not in text.lower(), "the queue's rows hold addresses"
+
+
+def test_the_queues_own_pages_are_not_mounted(cast, client):
+    sign_in_as_staff(client)
+    assert client.get("/admin/django_tasks_database/dbtaskresult/").status_code == 404
+
+
+def test_the_help_text_is_filled_in_and_ready_to_copy(cast, client):
+    Practice.objects.create(
+        pk=1, name="Harbor Family Medicine", sender="hello@harbor.example"
+    )
+    sign_in_as_staff(client)
+    answer = client.get("/admin/help-text/")
+    text = text_of(answer)
+    assert "Harbor Family Medicine" in text
+    assert "hello@harbor.example" in text
+    assert "15 characters" in text
+    assert "{{" not in text
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/admin/login/", "/admin/help-text/"])
+def test_admin_has_the_strict_policy_and_no_script_or_style_in_the_page(
+    cast, client, address
+):
+    if address != "/admin/login/":
+        sign_in_as_staff(client)
+    answer = client.get(address)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+    page = answer.content.decode()
+    assert "<style" not in page
+    assert " style=" not in page
+    assert "<script>" not in page
+
+
+# --- staff without permission ---------------------------------------------------------
+
+
+@pytest.fixture
+def newcomer(cast) -> Client:
+    """Signed-in staff whom nobody has put into a group."""
+    StaffAccount.objects.create_user("new@example.org", NURSE_PASSWORD)
+    client = Client()
+    sign_in_as_staff(client, "new@example.org")
+    return client
+
+
+OPEN_TO_STAFF = {
+    "/admin/",
+    "/admin/login/",
+    "/admin/logout/",
+    "/admin/password_change/",
+    "/admin/password_change/done/",
+    "/admin/jsi18n/",
+    "/admin/help-text/",
+}
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_staff_without_permission_get_nothing(one_of_each, newcomer, method):
+    for address in admin_addresses():
+        if address in OPEN_TO_STAFF:
+            continue
+        answer = getattr(newcomer, method)(address)
+        assert answer.status_code in {403, 404, 405} or _to_a_refusal(
+            newcomer, answer
+        ), (
+            address,
+            answer.status_code,
+        )
+
+
+def _to_a_refusal(client: Client, answer) -> bool:
+    """Django sends /admin/…/1/ on to its change page, which refuses."""
+    return (
+        answer.status_code == 302
+        and client.get(answer.headers["Location"]).status_code == 403
+    )
+
+
+def test_staff_without_permission_see_an_index_that_says_what_to_do(newcomer):
+    text = text_of(newcomer.get("/admin/"))
+    assert "Help text for families" in text
+    for word in ["Members", "Documents", "Audit", "Staff accounts"]:
+        assert word not in text
+
+
+def test_forged_posts_of_staff_without_permission_change_nothing(cast, newcomer):
+    before = list(StaffAccount.objects.order_by("pk").values())
+    forged = {
+        "email": "new@example.org",
+        "is_superuser": "on",
+        "is_active": "on",
+        "version": "",
+    }
+    own = StaffAccount.objects.get(email="new@example.org").pk
+    attempts = {
+        f"/admin/accounts/staffaccount/{own}/change/": forged,
+        "/admin/accounts/staffaccount/add/": {
+            "email": "twin@example.org",
+            "password1": NURSE_PASSWORD,
+            "password2": NURSE_PASSWORD,
+        },
+        f"/admin/accounts/staffaccount/{cast.nurse_staff.pk}/password/": {
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+        },
+        f"/admin/households/member/{cast.mia.pk}/change/": {"email": "new@example.org"},
+        f"/admin/accounts/householdaccount/{cast.rivera.pk}/end-sessions/": {},
+        f"/admin/accounts/householdaccount/{cast.rivera.pk}/send-link/": {},
+        "/admin/households/practice/1/change/": {"name": "Mine"},
+    }
+    for address, data in attempts.items():
+        assert newcomer.post(address, data).status_code == 403, address
+    cast.mia.refresh_from_db()
+    assert cast.mia.email_key == "rivera@example.org"
+    after = list(StaffAccount.objects.order_by("pk").values())
+    assert after == before
+    assert not Practice.objects.exists()
+    assert not AuditEvent.objects.filter(action="staff-change").exists()
+
+
+# --- one's own password ---------------------------------------------------------------
+
+
+def test_staff_change_their_own_password_with_the_current_one(cast, client):
+    sign_in_as_staff(client)
+    new = "harbor-lantern-violet-71"
+    page = client.get("/admin/password_change/")
+    typed = {"new_password1": new, "new_password2": new}
+    wrong = fields_of(page, old_password="not the current one", **typed)
+    assert client.post("/admin/password_change/", wrong).status_code == 200
+    short = fields_of(
+        page, old_password=NURSE_PASSWORD, new_password1="short", new_password2="short"
+    )
+    refused = client.post("/admin/password_change/", short)
+    assert "at least 15 characters" in text_of(refused)
+    assert not AuditEvent.objects.filter(action="password-change").exists()
+
+    right = fields_of(page, old_password=NURSE_PASSWORD, **typed)
+    assert client.post("/admin/password_change/", right).status_code == 302
+    assert (
+        AuditEvent.objects.get(action="password-change").staff_id == cast.nurse_staff.pk
+    )
+    assert client.get("/admin/").status_code == 200
+    sign_in_as_staff(Client(), password=new)
+
+
+def test_accents_typed_in_two_ways_are_the_same_staff_password(cast, client):
+    cast.nurse_staff.set_password("cafe\u0301-lantern-violet-71")
+    cast.nurse_staff.save()
+    sign_in_as_staff(client, password="caf\u00e9-lantern-violet-71")
+    assert client.get("/admin/").status_code == 200
