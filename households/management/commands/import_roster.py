@@ -1,0 +1,130 @@
+"""`manage.py import_roster FILE`: the practice's patient list into the portal."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from households.roster.report import AccessChange, Report, Severity, UnreadableFile
+from households.roster.roster_import import import_roster
+
+_HEADINGS = {
+    Severity.REFUSED: "Refused (not taken in)",
+    Severity.WARNING: "Warnings (taken in; please look)",
+    Severity.NOTE: "Notes (taken in)",
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Takes in the practice's patient list: CSV, a FHIR R4 bulk export (Patient.ndjson) or HL7 v2 ADT "
+        "messages. Exit status: 0 every row went in, 1 some were refused, 2 the file cannot be read."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE")
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="say what would happen, write nothing",
+        )
+        parser.add_argument(
+            "--date-format",
+            metavar="FORMAT",
+            help="the order of this file's dates where it is not year first, for example MM/DD/YYYY",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(
+                    errors="backslashreplace"
+                )  # a terminal that knows no “ must not stop us
+        bars = _Bars()
+        try:
+            report = import_roster(
+                options["file"],
+                dry_run=options["dry_run"],
+                date_format=options["date_format"],
+                progress=bars.start if sys.stderr.isatty() else None,
+            )
+        except UnreadableFile as error:
+            self.stdout.write(Report(source="", dry_run=options["dry_run"]).summary)
+            raise CommandError(str(error), returncode=2) from None
+        except DatabaseError as error:
+            raise CommandError(
+                f"The database refused ({type(error).__name__}). Nothing was imported. Is it set up "
+                "(manage.py migrate) and free?",
+                returncode=2,
+            ) from error
+        finally:
+            bars.close()
+        self._print(report)
+        if report.refused:
+            raise CommandError(
+                f"{report.refused} rows were refused; the reasons are above. The others "
+                f"{'would go' if report.dry_run else 'went'} in.",
+                returncode=1,
+            )
+
+    def _print(self, report: Report) -> None:
+        self.stdout.write(f"Read as {report.source}.")
+        for severity, heading in _HEADINGS.items():
+            entries = [entry for entry in report.entries if entry.severity is severity]
+            if entries:
+                self.stdout.write(f"\n{heading}:")
+            for entry in entries:
+                who = f"  {entry.patient_id}" if entry.patient_id else ""
+                self.stdout.write(
+                    f"  line {entry.line}{who}  {entry.kind}: {entry.message}"
+                )
+        if report.access_changes:
+            self.stdout.write("\nPortal access:")
+        for change in report.access_changes:
+            self.stdout.write(
+                f"  line {change.line}  {change.patient_id}  {_in_words(change)}"
+            )
+        kinds = report.kinds()
+        if kinds:
+            self.stdout.write("\nBy kind:")
+        for (severity, kind), count in sorted(kinds.items()):
+            self.stdout.write(f"  {severity} {kind}: {count}")
+        if report.dry_run:
+            self.stdout.write("\nDry run: nothing was written.")
+        self.stdout.write(report.summary)
+
+
+def _in_words(change: AccessChange) -> str:
+    words = []
+    if change.loses:
+        words.append(
+            f"{change.loses} loses access ({change.others_left} others stay in that household)"
+        )
+    if change.gains:
+        words.append(
+            f"{change.gains} gains access ({change.others_joined} others are in that household)"
+        )
+    return "; ".join(words)
+
+
+class _Bars:
+    """A bar on the terminal for what goes on now."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def start(self, what: str, expected: int) -> Callable[[int], Any]:
+        from tqdm import tqdm
+
+        self.close()
+        self._bar = tqdm(total=expected, desc=what, unit=" rows", leave=False)
+        return self._bar.update
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

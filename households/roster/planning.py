@@ -1,0 +1,235 @@
+"""What an import would do: who is new, who changes, whose access moves. Reads the database, writes nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from households.matching import name_key
+from households.models import Member
+from households.roster import names, on_file
+from households.roster.cleaning import NAME_FIELDS, CleanRow
+from households.roster.columns import FIELDS
+from households.roster.household_checks import Person, check_households
+from households.roster.on_file import Known, OnFile, Unclear
+from households.roster.report import AccessChange, Entry, Severity, printable
+
+CHUNK = 500
+# Facts that a chart was chosen by, or that say whether it may be opened (R-WP-3, R-WP-12).
+IDENTITY = ("first_name", "preferred_name", "date_of_birth", "status", "email_key")
+KEYS = ("email_key", "first_name_key", "last_name_key")
+_ON_MEMBER = tuple(name for name in FIELDS if name != "patient_id")
+
+
+@dataclass(slots=True)
+class Change:
+    """`member` bears every value as it shall be; only the fields the row speaks about are written."""
+
+    pk: int
+    member: Member
+    fields: frozenset[str]
+    touches_identity: bool
+
+
+@dataclass
+class Plan:
+    stamp: tuple[object, ...]
+    created: list[Member] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    unchanged: int = 0
+    refused: int = 0
+    entries: list[Entry] = field(default_factory=list)
+    access_changes: list[AccessChange] = field(default_factory=list)
+    joined: list[str] = field(
+        default_factory=list
+    )  # patient ids that came to a household on file
+
+    def refuse(self, row: CleanRow, kind: str, message: str) -> None:
+        self.entries.append(
+            Entry(Severity.REFUSED, kind, row.line, printable(row.patient_id), message)
+        )
+        self.refused += 1
+
+
+def make_plan(rows: list[CleanRow], practice_emails: set[str]) -> Plan:
+    """Compare rows with what is on file now. `practice_emails` are keys of the practice's own addresses."""
+    known_now = on_file.load()
+    plan = Plan(known_now.stamp)
+    people: dict[str, Person] = {}
+    pairs = _told_apart(rows, known_now, plan)
+    for chunk in _chunks(pairs):
+        stored = {
+            values.pop("pk"): values
+            for values in Member.objects.filter(
+                pk__in=[known.pk for _, known in chunk if known]
+            ).values("pk", "patient_id", *_ON_MEMBER, *KEYS)
+        }
+        for row, known in chunk:
+            if known is None:
+                member = _create(row, plan)
+            else:
+                member = _change(row, known.pk, stored[known.pk], plan)
+            people[member.patient_id] = _person(member, row, known)
+    _check_result(people, known_now, practice_emails, plan)
+    return plan
+
+
+def _told_apart(
+    rows: list[CleanRow], known_now: OnFile, plan: Plan
+) -> list[tuple[CleanRow, Known | None]]:
+    """Each row with the member it is about. Rows of which that cannot be said are refused."""
+    pairs: list[tuple[CleanRow, Known | None]] = []
+    for row in rows:
+        try:
+            pairs.append((row, on_file.find(row, known_now)))
+        except Unclear as error:
+            plan.refuse(row, error.kind, str(error))
+    # By another key, two rows may be about one member, or a new id be one that is taken.
+    targets = Counter(
+        known.patient_id if known else row.patient_id for row, known in pairs
+    )
+    for row, known in pairs:
+        target = known.patient_id if known else row.patient_id
+        if targets[target] > 1:
+            plan.refuse(
+                row,
+                "same_id_conflicting_rows",
+                f"Several rows are about {printable(target)}. Keep one.",
+            )
+    return [
+        (row, known)
+        for row, known in pairs
+        if targets[known.patient_id if known else row.patient_id] == 1
+    ]
+
+
+def _chunks(pairs: list[Any]) -> Iterator[list[Any]]:
+    iterator = iter(pairs)
+    while chunk := list(itertools.islice(iterator, CHUNK)):
+        yield chunk
+
+
+def _create(row: CleanRow, plan: Plan) -> Member:
+    values = {name: value for name, value in row.values.items() if name != "patient_id"}
+    member = Member(patient_id=row.patient_id, **values)
+    member.set_keys()
+    plan.created.append(member)
+    for name, kind in (("date_of_birth", "missing_dob"), ("email", "missing_email")):
+        if name not in values:
+            plan.entries.append(
+                Entry(
+                    Severity.WARNING, kind, row.line, printable(row.patient_id),
+                    f"A new patient without {name}: nobody can choose this person in the portal.",
+                )
+            )  # fmt: skip
+    return member
+
+
+def _change(row: CleanRow, pk: int, stored: dict[str, Any], plan: Plan) -> Member:
+    values = {
+        name: value
+        for name, value in row.values.items()
+        # A name with lost letters never replaces a whole one.
+        if not (name in NAME_FIELDS and names.has_lost_letters(value) and stored[name])
+    }
+    # Without its pk and public id: it is written by its patient_id, see applying.
+    member = Member(**{**stored, **values})
+    member.set_keys()
+    if row.patient_id != stored["patient_id"] and row.key and row.key[0] == "id":
+        plan.entries.append(
+            Entry(
+                Severity.NOTE, "known_under_other_id", row.line, printable(row.patient_id),
+                f"On file as {printable(stored['patient_id'])}: same record number, name and date of birth.",
+            )
+        )  # fmt: skip
+    if all(stored[name] == value for name, value in values.items()):
+        plan.unchanged += 1
+    else:
+        touches = any(stored[name] != getattr(member, name) for name in IDENTITY)
+        plan.changes.append(Change(pk, member, frozenset(values), touches))
+    return member
+
+
+def _person(member: Member, row: CleanRow, known: Known | None) -> Person:
+    return Person(
+        line=row.line,
+        patient_id=member.patient_id,
+        first_name=member.first_name,
+        preferred_name=member.preferred_name,
+        last_name_key=member.last_name_key,
+        date_of_birth=member.date_of_birth,
+        email=member.email,
+        email_key=member.email_key,
+        address=name_key(member.address_1),
+        has_access=bool(member.email_key)
+        and member.status == Member.Status.ACTIVE
+        and (known is None or known.portal_access),
+    )
+
+
+def _check_result(
+    people: dict[str, Person], known_now: OnFile, practice_emails: set[str], plan: Plan
+) -> None:
+    """Look at the households as they will be: the people of the file, and those on file who are not in it."""
+    households: dict[str, list[Person]] = defaultdict(list)
+    for person in people.values():
+        if person.email_key:
+            households[person.email_key].append(person)
+    for key, members in known_now.by_email.items():
+        for known in members:
+            if known.patient_id not in people:
+                households[key].append(Person.of(known))
+    plan.entries += check_households(households, practice_emails)
+    for person in people.values():
+        _check_access(person, known_now, households, plan)
+
+
+def _check_access(
+    person: Person, known_now: OnFile, households: dict[str, list[Person]], plan: Plan
+) -> None:
+    known = known_now.by_patient_id.get(person.patient_id)
+    before = known.email_key if known and known.has_access else ""
+    after = person.email_key if person.has_access else ""
+    if before == after:
+        return
+
+    def others(key: str) -> int:
+        return sum(
+            one.has_access and one.patient_id != person.patient_id
+            for one in households.get(key, ())
+        )
+
+    if known:
+        plan.access_changes.append(
+            AccessChange(
+                line=person.line or 0,
+                patient_id=printable(person.patient_id),
+                loses=before,
+                others_left=others(before),
+                gains=after,
+                others_joined=others(after),
+            )
+        )
+    was_there = (
+        {one.patient_id for one in known_now.by_email.get(after, ())}
+        if after
+        else set()
+    )
+    joined = [
+        one.patient_id
+        for one in households.get(after, ())
+        if after and one.patient_id in was_there and one.patient_id != person.patient_id
+    ]
+    if joined:
+        shown = ", ".join(printable(patient_id) for patient_id in joined[:10])
+        plan.joined.append(person.patient_id)
+        plan.entries.append(
+            Entry(
+                Severity.WARNING, "email_join", person.line or 0, printable(person.patient_id),
+                f"Comes to a household on file by this email and shares one login with {len(joined)}: "
+                f"{shown}. Check that they belong together.",
+            )
+        )  # fmt: skip
