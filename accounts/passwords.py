@@ -112,7 +112,7 @@ class StrongEnough:
             )
         known = [word for word in (*words, *_words_of(user), "kinchart", "portal") if len(word) > 2]
         verdict = zxcvbn(password[:72], user_inputs=known, max_length=72)
-        if verdict["guesses"] < _FEWEST_GUESSES:
+        if verdict["guesses"] < _FEWEST_GUESSES or _only_known_words(password, known):
             raise ValidationError(
                 _(
                     "This password is too easy to guess: it is common, repeats itself, or uses your "
@@ -125,6 +125,16 @@ class StrongEnough:
         return _("At least %(min)d characters. A few random words in a row work well.") % {
             "min": settings.PASSWORD_MIN
         }
+
+
+def _only_known_words(password: str, known: list[str]) -> bool:
+    """Whether next to nothing is left of the password without these words, digits and punctuation."""
+    rest = password.casefold()
+    words = {word for text in known for word in (text.casefold(), *text.casefold().split())}
+    for word in sorted(words, key=len, reverse=True):
+        if len(word) > 2:
+            rest = rest.replace(word, "")
+    return sum(character.isalpha() or not character.isascii() for character in rest) < 8
 
 
 def _words_of(user: Any) -> list[str]:

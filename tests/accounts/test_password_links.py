@@ -236,6 +236,7 @@ def test_setting_a_password_ends_the_pause(cast, link):
         ("qwertyuiopasdfghjkl", "too easy to guess"),
         ("aaaaaaaaaaaaaaaaaaaa", "too easy to guess"),
         ("Mia Rivera Mia Rivera", "too easy to guess"),
+        ("Mia Leo Lia Max 2016", "too easy to guess"),
         ("x" * 129, "longer than any password"),
     ],
 )

@@ -352,10 +352,10 @@ def test_same_page_sent_in_parallel_is_kept_once(cast):
 def test_picks_in_parallel_leave_one_open_chart(cast):
     client = Client()
     sign_in(client, "rivera@example.org")
-    people = iter([MIA, LEO, ("Lia", "2020/02/29"), ("Max", "2020/02/29")] * 2)
-    in_parallel(8, client, lambda one: pick(one, *next(people)))
+    people = iter([MIA, LEO, ("Lia", "2020/02/29"), ("Max", "2020/02/29")])
+    in_parallel(4, client, lambda one: pick(one, *next(people)))
     assert Binding.objects.filter(ended_at=None).count() == 1
-    assert Binding.objects.count() == 8
+    assert Binding.objects.count() == 4
 
 
 def in_parallel(times, client, action):
