@@ -41,6 +41,10 @@ if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in `make run`: in memory there is no WAL, no lock to wait for and no second connection.
     settings.DATABASES["default"]["TEST"] = {"NAME": str(DATA / "test.sqlite3")}
 
+# Read by now. Left there, pytest's parallel processes would load settings before they come through here,
+# and share this data folder.
+del os.environ["DJANGO_SETTINGS_MODULE"]
+
 pytest_plugins = ["tests.cast"]
 
 
