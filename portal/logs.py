@@ -22,7 +22,9 @@ _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
 # As long and mixed as the keys and links the portal makes; identifiers in code have no digits.
 _TOKEN = re.compile(rf"(?!{_UUID})(?<![\w-])(?=[A-Za-z_-]*\d)[\w-]{{20,}}", re.ASCII)
 # What the web server says of a request that it could not read repeats parts of it.
-_OF_THE_WEB_SERVER = re.compile(r"(Invalid request from ip=[0-9a-f.:]*[0-9a-f]|Error handling request).*", re.DOTALL)
+_OF_THE_WEB_SERVER = re.compile(
+    r"(Invalid request from ip=[0-9a-f.:]*[0-9a-f]|Error handling request).*", re.DOTALL
+)
 
 
 class LineFormatter(logging.Formatter):
@@ -31,7 +33,11 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         request = getattr(record, "request", None)
-        text = _of_request(record, request) if isinstance(request, HttpRequest) else _of_message(record)
+        text = (
+            _of_request(record, request)
+            if isinstance(request, HttpRequest)
+            else _of_message(record)
+        )
         line = f"{self.formatTime(record)} {record.levelname} {record.name} {text}"
         if record.exc_info and record.exc_info[1] is not None:
             line += f" {_of_exception(record.exc_info[1])}"

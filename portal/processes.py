@@ -91,7 +91,11 @@ def _look_after(child: Child, say: Callable[[str], None]) -> None:
         quick = now - child.started_at < _SETTLED_SECONDS
         child.quick_deaths = child.quick_deaths + 1 if quick else 0
         # The first restart is immediate.
-        wait = min(2 ** (child.quick_deaths - 2), _LONGEST_WAIT_SECONDS) if child.quick_deaths > 1 else 0
+        wait = (
+            min(2 ** (child.quick_deaths - 2), _LONGEST_WAIT_SECONDS)
+            if child.quick_deaths > 1
+            else 0
+        )
         child.start_at = now + wait
         say(f"The {child.name} ended ({_reason(code)}); starting another.")
     if time.monotonic() < child.start_at:

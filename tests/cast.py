@@ -103,7 +103,9 @@ def pick(client: Client, first_name: str, date_of_birth: str) -> str:
     return key
 
 
-def sign_in_as_staff(client: Client, email: str = "nurse@example.org", password: str = NURSE_PASSWORD) -> None:
+def sign_in_as_staff(
+    client: Client, email: str = "nurse@example.org", password: str = NURSE_PASSWORD
+) -> None:
     """Sign staff in through admin's own page."""
     answer = client.post("/admin/login/", {"username": email, "password": password})
     assert answer.status_code == 302, f"{email} was not signed in: {answer.status_code}"

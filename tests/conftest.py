@@ -18,11 +18,19 @@ import pytest
 from django.conf import settings
 
 if settings.configured:
-    pytest.exit("Unset DJANGO_SETTINGS_MODULE: the tests set up their own environment.", returncode=4)
+    pytest.exit(
+        "Unset DJANGO_SETTINGS_MODULE: the tests set up their own environment.", returncode=4
+    )
 
 # What a developer has set for `make run` must not decide whether a test passes.
 for name in [*os.environ]:
-    if name.startswith("PORTAL_") or name in {"SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "EMAIL_URL", "PORT"}:
+    if name.startswith("PORTAL_") or name in {
+        "SECRET_KEY",
+        "ALLOWED_HOSTS",
+        "DEBUG",
+        "EMAIL_URL",
+        "PORT",
+    }:
         del os.environ[name]
 DATA = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 atexit.register(shutil.rmtree, DATA, ignore_errors=True)
@@ -36,7 +44,9 @@ from tests.undefined import Undefined  # noqa: E402
 
 settings.TEMPLATES[0]["OPTIONS"]["string_if_invalid"] = Undefined()
 # Stored names with a hash in them need `collectstatic` first; the pages are the same without.
-settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+settings.STORAGES["staticfiles"]["BACKEND"] = (
+    "django.contrib.staticfiles.storage.StaticFilesStorage"
+)
 if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in `make run`: in memory there is no WAL, no lock to wait for and no second connection.
     settings.DATABASES["default"]["TEST"] = {"NAME": str(DATA / "test.sqlite3")}

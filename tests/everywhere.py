@@ -1,6 +1,6 @@
 """Every test on SQLite, then on PostgreSQL where it can be had: `make test`.
 
-    python -m tests.everywhere [arguments for pytest]
+python -m tests.everywhere [arguments for pytest]
 """
 
 from __future__ import annotations

@@ -74,7 +74,11 @@ def _binaries() -> Path | None:
     """The folder of initdb and pg_ctl, the newest version first."""
     on_path = shutil.which("initdb")
     installed = glob.glob("/usr/lib/postgresql/*/bin") + glob.glob("/usr/pgsql-*/bin")
-    installed.sort(key=lambda folder: [int(part) for part in folder.replace("-", "/").split("/") if part.isdigit()])
+    installed.sort(
+        key=lambda folder: [
+            int(part) for part in folder.replace("-", "/").split("/") if part.isdigit()
+        ]
+    )
     folders = [*reversed(installed), *([os.path.dirname(on_path)] if on_path else [])]
     return next((Path(folder) for folder in folders if Path(folder, "pg_ctl").exists()), None)
 
@@ -82,7 +86,9 @@ def _binaries() -> Path | None:
 @contextmanager
 def _temporary_server(binaries: Path) -> Iterator[str]:
     # PostgreSQL refuses to run as root.
-    user = next(name for name in ("postgres", "nobody") if _exists(name)) if os.getuid() == 0 else None
+    user = (
+        next(name for name in ("postgres", "nobody") if _exists(name)) if os.getuid() == 0 else None
+    )
     group = pwd.getpwnam(user).pw_gid if user else None
     extra_groups: list[int] | None = [] if user else None
     folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))

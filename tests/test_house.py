@@ -19,7 +19,9 @@ def template(path: str, text: str):
     return Template(text, origin=Origin(path, "page.html"), name="page.html", engine=engine)
 
 
-@pytest.mark.parametrize("text", ["{{ mia }}", "{{ mia.first_name }}", "{% if 1 %}{{ mia|default:'x' }}{% endif %}"])
+@pytest.mark.parametrize(
+    "text", ["{{ mia }}", "{{ mia.first_name }}", "{% if 1 %}{{ mia|default:'x' }}{% endif %}"]
+)
 def test_undefined_variable_in_our_template_fails(text):
     with pytest.raises(UndefinedVariable, match=r"page\.html uses mia"):
         template(f"{TEMPLATES}/page.html", text).render(Context())

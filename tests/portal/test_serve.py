@@ -1,4 +1,4 @@
-"""`manage.py serve` with real processes: starts, survives what kills a part of it, and leaves nothing behind."""
+"""`manage.py serve` with real processes: it starts, survives the death of a part, and leaves none behind."""
 
 from __future__ import annotations
 
@@ -223,7 +223,11 @@ def test_killed_background_worker_is_replaced_and_its_task_taken_up(portal):
     worker = portal.child("db_worker")
     # A task nobody can do: that it ends as FAILED shows that somebody took it up again.
     half_done = ("11111111111141118111111111111111", "nobody.knows.this_task", '["the dead one"]')
-    tried_often = ("22222222222242228222222222222222", "nobody.knows.this_task", '["w", "w", "w", "w", "w"]')
+    tried_often = (
+        "22222222222242228222222222222222",
+        "nobody.knows.this_task",
+        '["w", "w", "w", "w", "w"]',
+    )
     os.kill(worker, signal.SIGSTOP)
     for key, path, workers in (half_done, tried_often):
         run_sql(
@@ -324,7 +328,9 @@ def test_output_names_nobody(portal):
         assert secret not in said
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs the server of the PostgreSQL run")
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="needs the server of the PostgreSQL run"
+)
 def test_serves_from_postgresql(new_portal):
     import psycopg
 
@@ -332,7 +338,9 @@ def test_serves_from_postgresql(new_portal):
     name = f"serve_{os.getpid()}"
     place = {"host": database["HOST"], "port": database["PORT"], "user": database["USER"]}
     url = f"postgresql://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}/{name}"
-    admin = psycopg.connect(dbname="postgres", password=database["PASSWORD"], autocommit=True, **place)
+    admin = psycopg.connect(
+        dbname="postgres", password=database["PASSWORD"], autocommit=True, **place
+    )
     with admin:
         admin.execute(f'CREATE DATABASE "{name}"')
         try:

@@ -83,7 +83,11 @@ def _prepare_database() -> None:
         connection.ensure_connection()
     except Error as error:
         database = settings.DATABASES["default"]
-        place = f"{database['HOST']}:{database['PORT'] or 5432}" if database["HOST"] else database["NAME"]
+        place = (
+            f"{database['HOST']}:{database['PORT'] or 5432}"
+            if database["HOST"]
+            else database["NAME"]
+        )
         raise CommandError(
             f"The database at {place} cannot be reached ({type(error).__name__}). Is it running, and does "
             "DATABASE_URL name it, with its user and password?"
