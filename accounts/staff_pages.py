@@ -170,12 +170,10 @@ class PortalModelAdmin(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PortalChangeList
 
-    def lookup_allowed(
-        self, lookup: str, value: str, request: HttpRequest | None = None
-    ) -> bool:
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only the list's own filters. Django lets an address ask for any column: a password hash
         could be read by its beginnings, and names would stand in addresses."""
-        names = [part for part in self.list_filter if isinstance(part, str)]
+        names = [getattr(part, "parameter_name", part) for part in self.list_filter]
         return lookup.partition("__")[0] in names
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
@@ -187,8 +185,7 @@ class PortalModelAdmin(admin.ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = [
-            (title, dict(options))
-            for title, options in super().get_fieldsets(request, obj)
+            (title, dict(options)) for title, options in super().get_fieldsets(request, obj)
         ]
         if (
             obj is not None
@@ -205,21 +202,13 @@ class PortalModelAdmin(admin.ModelAdmin):
             raise PermissionDenied
         if request.method == "POST" and "search" in request.POST:
             not_kept = {"csrfmiddlewaretoken", "search", "q", "p"}
-            kept = {
-                name: value
-                for name, value in request.POST.items()
-                if name not in not_kept
-            }
+            kept = {name: value for name, value in request.POST.items() if name not in not_kept}
             words = request.POST.get("q", "").strip()
             if words:
                 kept["q"] = keep_search(request, words)
             return HttpResponseRedirect(f"?{urlencode(kept)}" if kept else request.path)
         response = super().changelist_view(request, extra_context)
-        if (
-            self.records_views
-            and request.method == "GET"
-            and response.status_code == 200
-        ):
+        if self.records_views and request.method == "GET" and response.status_code == 200:
             self._record(request, audit.Action.STAFF_VIEW, "list")
         return response
 
@@ -248,9 +237,7 @@ class PortalModelAdmin(admin.ModelAdmin):
         if context:
             context["subtitle"] = self.about(context["object"])
             if self.records_views:
-                self._record(
-                    request, audit.Action.STAFF_VIEW, "history", context["object"]
-                )
+                self._record(request, audit.Action.STAFF_VIEW, "history", context["object"])
         return response
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -259,13 +246,7 @@ class PortalModelAdmin(admin.ModelAdmin):
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Also what a button did: pass its audit word, such as "link-sent", as `message`."""
-        outcome = (
-            message
-            if isinstance(message, str)
-            else "changed"
-            if message
-            else "unchanged"
-        )
+        outcome = message if isinstance(message, str) else "changed" if message else "unchanged"
         self._record(request, audit.Action.STAFF_CHANGE, outcome, obj)
         return super().log_change(request, obj, message)
 

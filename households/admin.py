@@ -68,9 +68,7 @@ class FindsPeople(PortalModelAdmin):
         people = people_found(search_term)
         if self.person:
             people = (
-                Q(**{f"{self.person}__in": Member.objects.filter(people)})
-                if people
-                else people
+                Q(**{f"{self.person}__in": Member.objects.filter(people)}) if people else people
             )
         return queryset.filter(people), False
 
@@ -103,9 +101,7 @@ class PracticeAdmin(PortalModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return HttpResponseRedirect(
-            reverse("admin:households_practice_change", args=[1])
-        )
+        return HttpResponseRedirect(reverse("admin:households_practice_change", args=[1]))
 
 
 # --- members --------------------------------------------------------------------------
@@ -142,9 +138,7 @@ class MemberForm(VersionedForm):
 class AlsoCalledInline(admin.TabularInline):
     model = AlsoCalled
     extra = 1
-    verbose_name = gettext_lazy(
-        "name that the family may type instead of the first name"
-    )
+    verbose_name = gettext_lazy("name that the family may type instead of the first name")
     verbose_name_plural = gettext_lazy("also called")
 
 
@@ -223,9 +217,7 @@ class MemberAdmin(FindsPeople):
     def audit_ids(self, obj: Member) -> dict[str, int]:
         return {"member_id": obj.pk}
 
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: Member | None = None
-    ) -> Any:
+    def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> Any:
         # The practice system's key finds this row at the next import: another one would make a twin.
         return () if obj is None else ("patient_id",)
 
@@ -241,9 +233,7 @@ class MemberAdmin(FindsPeople):
         except NeedsConfirmation as needed:
             return self._ask_to_confirm(request, needed.change)
 
-    def save_model(
-        self, request: HttpRequest, obj: Member, form: Any, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
         obj.set_keys()
         before = Member.objects.get(pk=obj.pk) if change else None
         email_change = EmailChange(before, obj)
@@ -256,9 +246,7 @@ class MemberAdmin(FindsPeople):
         if change and IDENTITY & set(form.changed_data):
             end_for_members([obj])
         if email_change.needs_confirmation:
-            self._record(
-                request, audit.Action.STAFF_CHANGE, "email-join-confirmed", obj
-            )
+            self._record(request, audit.Action.STAFF_CHANGE, "email-join-confirmed", obj)
         if email_change.leaves:
             # Without names: a message waits in a cookie until it is shown.
             text = _(
@@ -267,9 +255,7 @@ class MemberAdmin(FindsPeople):
             )
             self.message_user(request, text, messages.WARNING)
 
-    def _ask_to_confirm(
-        self, request: HttpRequest, change: EmailChange
-    ) -> HttpResponse:
+    def _ask_to_confirm(self, request: HttpRequest, change: EmailChange) -> HttpResponse:
         typed = [
             (name, value)
             for name, values in request.POST.lists()
@@ -285,6 +271,4 @@ class MemberAdmin(FindsPeople):
             "change": change,
             "typed": typed,
         }
-        return TemplateResponse(
-            request, "admin/households/member/confirm_email.html", context
-        )
+        return TemplateResponse(request, "admin/households/member/confirm_email.html", context)

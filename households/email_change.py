@@ -20,11 +20,7 @@ from households.models import Member, Practice
 
 def opened_by(member: Member | None) -> str:
     """The email key of the login that can open this chart; "" when none can."""
-    if (
-        member is None
-        or member.status != Member.Status.ACTIVE
-        or not member.portal_access
-    ):
+    if member is None or member.status != Member.Status.ACTIVE or not member.portal_access:
         return ""
     return member.email_key
 
@@ -42,7 +38,8 @@ class EmailChange:
 
     @property
     def opens_newly(self) -> bool:
-        return opened_by(self.after) != opened_by(self.before)
+        opens = opened_by(self.after)
+        return bool(opens) and opens != opened_by(self.before)
 
     @cached_property
     def joins(self) -> list[Member]:
@@ -80,9 +77,7 @@ class EmailChange:
                     "could open this chart."
                 )
             )
-        if not self.joins and HouseholdAccount.objects.filter(email_key=key).exclude(
-            password=""
-        ):
+        if not self.joins and HouseholdAccount.objects.filter(email_key=key).exclude(password=""):
             found.append(
                 _(
                     "There is already a login with this email and a password, and it opens nobody now. "

@@ -114,12 +114,7 @@ class HouseholdAccountAdmin(PortalModelAdmin):
         on_email = Member.objects.with_portal_access().filter(
             email_key=models.OuterRef("email_key")
         )
-        counted = (
-            on_email.order_by()
-            .values("email_key")
-            .annotate(n=models.Count("pk"))
-            .values("n")
-        )
+        counted = on_email.order_by().values("email_key").annotate(n=models.Count("pk")).values("n")
         people = Coalesce(models.Subquery(counted), 0)
         return super().get_queryset(request).annotate(people=people)
 
@@ -127,9 +122,7 @@ class HouseholdAccountAdmin(PortalModelAdmin):
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
         typed = email_key(search_term)
-        return (
-            queryset.filter(starts_with("email_key", typed)) if typed else queryset
-        ), False
+        return (queryset.filter(starts_with("email_key", typed)) if typed else queryset), False
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, account: HouseholdAccount) -> str:
@@ -158,9 +151,7 @@ class HouseholdAccountAdmin(PortalModelAdmin):
             for member in Member.objects.filter(email_key=obj.email_key)
         ]
         context["open_sessions"] = obj.sessions.open()[:_LATEST]
-        context["links"] = [
-            (link, state_of_link(link)) for link in obj.links.all()[:_LATEST]
-        ]
+        context["links"] = [(link, state_of_link(link)) for link in obj.links.all()[:_LATEST]]
         context["pause_seconds"] = max(
             throttle.pause_of(throttle.SIGN_IN, obj.email_key),
             throttle.pause_of(throttle.PICK, str(obj.pk)),
@@ -210,17 +201,13 @@ class HouseholdAccountAdmin(PortalModelAdmin):
             self.message_user(request, text, messages.WARNING)
             return "link-refused"
         send_password_link.enqueue(account.email_key)
-        self.message_user(
-            request, _("The mail with the link is on its way."), messages.SUCCESS
-        )
+        self.message_user(request, _("The mail with the link is on its way."), messages.SUCCESS)
         return "link-sent"
 
     def _end_sessions(self, request: HttpRequest, account: HouseholdAccount) -> str:
         still_open = HouseholdSession.objects.filter(account=account).open()
         sessions.end(still_open, HouseholdSession.End.STAFF, request=request)
-        self.message_user(
-            request, _("All sessions of this login are ended."), messages.SUCCESS
-        )
+        self.message_user(request, _("All sessions of this login are ended."), messages.SUCCESS)
         return "sessions-ended"
 
     def _lift_pause(self, request: HttpRequest, account: HouseholdAccount) -> str:

@@ -40,11 +40,7 @@ def people_found(typed: str) -> Q:
         else:
             names.append(word)
     if len(names) == 1:
-        found &= (
-            _named(names)
-            | starts_with("mrn", names[0])
-            | starts_with("patient_id", names[0])
-        )
+        found &= _named(names) | starts_with("mrn", names[0]) | starts_with("patient_id", names[0])
     elif names:
         found &= _named(names)
     return found
@@ -52,9 +48,7 @@ def people_found(typed: str) -> Q:
 
 def _born_on(word: str) -> Q:
     try:
-        return Q(
-            date_of_birth=datetime.date(*(int(part) for part in re.split("[/-]", word)))
-        )
+        return Q(date_of_birth=datetime.date(*(int(part) for part in re.split("[/-]", word))))
     except ValueError:
         return Q(pk__in=[])
 

@@ -8,16 +8,10 @@ import lxml.html
 from django.http import HttpResponseBase
 
 
-def fields_of(
-    answer: HttpResponseBase, form_id: str = "", **changes: Any
-) -> dict[str, Any]:
+def fields_of(answer: HttpResponseBase, form_id: str = "", **changes: Any) -> dict[str, Any]:
     """What a browser would send: every field of the form, hidden ones too, with `changes` typed over.
     Without `form_id`, the last form of the page. None as a change leaves a field out."""
-    forms = [
-        form
-        for form in _page(answer).forms
-        if form.get("id", "") == form_id or not form_id
-    ]
+    forms = [form for form in _page(answer).forms if form.get("id", "") == form_id or not form_id]
     fields: dict[str, Any] = {}
     for name, value in forms[-1].form_values():
         fields.setdefault(name, []).append(value)
@@ -26,7 +20,7 @@ def fields_of(
 
 
 def text_of(answer: HttpResponseBase) -> str:
-    return " ".join(_page(answer).text_content().split())
+    return " ".join(" ".join(_page(answer).itertext()).split())
 
 
 def title_of(answer: HttpResponseBase) -> str:

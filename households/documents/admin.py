@@ -52,9 +52,7 @@ class DocumentAdmin(FindsPeople):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(
-        self, request: HttpRequest, obj: Document | None = None
-    ) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Document | None = None) -> bool:
         return False
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Document]:
