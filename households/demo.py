@@ -1,0 +1,126 @@
+"""The demo practice: people who do not exist, to try the portal on.
+
+Loaded by `make run` into an empty database and into no other. Two households, with what makes choosing a
+person hard: twins, a birth date shared across them, one child whose name and birth date are those of a
+child of the other household, an accent, a preferred name. The first household has its password; the second
+one is to be set up through a mail.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts import passwords
+from accounts.actions import ensure_accounts
+from accounts.models import HouseholdAccount, StaffAccount
+from households.models import Member, Practice
+
+# Fixed, so that a tour can be written down: it opens made-up people on 127.0.0.1 and nothing else.
+FAMILY_PASSWORD = "paper boats in the harbor"
+READY = "rivera@family.example"
+TO_SET_UP = "moreno@family.example"
+STAFF = "owner@harbor.example"
+
+# email, first name, preferred name, last name, date of birth, relationship
+PEOPLE = (
+    (READY, "Elena", "", "Rivera", (1985, 4, 12), "self"),
+    (READY, "Joseph", "Joe", "Rivera", (1983, 11, 2), "spouse"),
+    (READY, "Mia", "", "Rivera", (2016, 4, 27), "child"),
+    (READY, "Leo", "", "Rivera", (2020, 2, 29), "child"),
+    (READY, "Lia", "", "Rivera", (2020, 2, 29), "child"),
+    (TO_SET_UP, "José", "", "Moreno", (1979, 9, 15), "self"),
+    (TO_SET_UP, "Mia", "", "Moreno", (2016, 4, 27), "child"),
+    (TO_SET_UP, "Ana", "", "Moreno", (2018, 7, 8), "child"),
+    (TO_SET_UP, "Anna", "", "Moreno", (2018, 7, 8), "child"),
+)
+
+
+def load_demo() -> list[str] | None:
+    """Fill an empty database and return the lines to print. None, and nothing loaded, when there is any
+    member, household account or staff account: real people are never mixed with made-up ones."""
+    password = _random_words()
+    with transaction.atomic():
+        for model in (Member, HouseholdAccount, StaffAccount):
+            if model.objects.exists():
+                return None
+        _load(password)
+        # Inside the transaction: no account stays whose password nobody has.
+        _keep_staff_login(password)
+    return [*_lines(), *_staff_lines(password)]
+
+
+def _load(staff_password: str) -> None:
+    Practice.objects.update_or_create(
+        pk=1,
+        defaults={
+            "name": "Harbor Family Medicine",
+            "phone": "(555) 555-0142",
+            "hours": "Monday to Friday, 8 to 5",
+            "address": "12 Quay Street, Harbor, MA 02100",
+            "sender": "portal@harbor.example",
+        },
+    )
+    for number, (email, first, preferred, last, born, relationship) in enumerate(PEOPLE, start=1):
+        Member.objects.create(
+            patient_id=f"D{number:03}",
+            mrn=f"{1000 + number}",
+            first_name=first,
+            preferred_name=preferred,
+            last_name=last,
+            date_of_birth=datetime.date(*born),
+            email=email,
+            relationship_to_household=relationship,
+        )
+    ensure_accounts([READY, TO_SET_UP])
+    HouseholdAccount.objects.filter(email_key=READY).update(
+        password=passwords.hashed(FAMILY_PASSWORD)
+    )
+    StaffAccount.objects.create_superuser(STAFF, staff_password, name="Olivia Owner")
+
+
+def _random_words() -> str:
+    """A password of 16 letters and digits in four groups: 80 bits, and readable from a terminal."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+
+
+def _keep_staff_login(password: str) -> None:
+    path = settings.DATA / "demo-staff-login"
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"{STAFF}\n{password}\n")
+
+
+def _lines() -> list[str]:
+    url = settings.PORTAL_URL
+    return [
+        "A demo practice is loaded: Harbor Family Medicine. None of its people exist.",
+        "",
+        f"Families: {url}/login/",
+        f"  {READY}, password: {FAMILY_PASSWORD}",
+        *_people_of(READY),
+        f"  {TO_SET_UP}: no password yet. Choose one: {url}/password/",
+        *_people_of(TO_SET_UP),
+        f"Mails: {getattr(settings, 'EMAIL_FILE_PATH', 'go out through your mail server')}",
+    ]
+
+
+def _staff_lines(password: str) -> list[str]:
+    return [
+        f"Staff: {settings.PORTAL_URL}/admin/",
+        f"  {STAFF}, password: {password}",
+        f"  (also in {settings.DATA / 'demo-staff-login'})",
+    ]
+
+
+def _people_of(email: str) -> list[str]:
+    return [
+        f"    {first}, {year:04}/{month:02}/{day:02}" + (f" (or {preferred})" if preferred else "")
+        for on_file, first, preferred, _last, (year, month, day), _relationship in PEOPLE
+        if on_file == email
+    ]

@@ -1,0 +1,107 @@
+"""The demo practice: loaded into an empty database only, and good for the whole errand."""
+
+from __future__ import annotations
+
+import re
+import stat
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+from accounts import passwords
+from accounts.models import HouseholdAccount, StaffAccount
+from households import demo
+from households.models import Member, Practice
+from tests.cast import household, member, pick, sign_in, sign_in_as_staff
+
+
+def staff_login() -> list[str]:
+    return (settings.DATA / "demo-staff-login").read_text().split()
+
+
+def test_the_lines_say_what_to_open_and_whom_to_be(db):
+    text = "\n".join(demo.load_demo())
+    email, password = staff_login()
+    for shown in [
+        f"{settings.PORTAL_URL}/login/",
+        f"{settings.PORTAL_URL}/admin/",
+        f"rivera@family.example, password: {demo.FAMILY_PASSWORD}",
+        "moreno@family.example: no password yet",
+        "Mia, 2016/04/27",
+        "José, 1979/09/15",
+        "Joseph, 1983/11/02 (or Joe)",
+        f"{email}, password: {password}",
+        settings.EMAIL_FILE_PATH,
+    ]:
+        assert shown in text
+
+
+def test_every_person_printed_can_be_chosen(client, db):
+    lines = demo.load_demo()
+    sign_in(client, demo.READY, demo.FAMILY_PASSWORD)
+    people = [re.match(r"    (\w+), ([\d/]+)", line) for line in lines]
+    chosen = [person.groups() for person in people if person][:5]
+    assert [first for first, _born in chosen] == ["Elena", "Joseph", "Mia", "Leo", "Lia"]
+    for first_name, born in [*chosen, ("joe", "1983/11/02")]:
+        assert pick(client, first_name, born)
+
+
+def test_the_second_household_is_set_up_through_a_mail(client, db, run_tasks, mailoutbox):
+    demo.load_demo()
+    assert HouseholdAccount.objects.get(email_key=demo.TO_SET_UP).has_password is False
+    client.post("/password/", {"email": demo.TO_SET_UP})
+    run_tasks()
+    assert [mail.to for mail in mailoutbox] == [[demo.TO_SET_UP]]
+
+
+def test_one_child_has_the_name_and_birth_date_of_a_child_of_the_other_household(db):
+    demo.load_demo()
+    mias = Member.objects.filter(first_name="Mia", date_of_birth="2016-04-27")
+    assert {mia.email_key for mia in mias} == {demo.READY, demo.TO_SET_UP}
+
+
+def test_the_staff_password_is_new_each_time_and_only_its_owner_can_read_it(db):
+    demo.load_demo()
+    email, first = staff_login()
+    path = settings.DATA / "demo-staff-login"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    sign_in_as_staff(Client(), email, first)
+    passwords.StrongEnough().validate(first)
+
+    for model in (Member, HouseholdAccount, StaffAccount):
+        model.objects.all().delete()
+    demo.load_demo()
+    assert staff_login()[1] != first
+
+
+def test_the_family_password_passes_the_portals_own_rules(db):
+    passwords.StrongEnough().validate(demo.FAMILY_PASSWORD, words=("Harbor Family Medicine",))
+    with pytest.raises(ValidationError):
+        passwords.StrongEnough().validate("harbor medicine", words=("Harbor Family Medicine",))
+
+
+@pytest.mark.parametrize(
+    "somebody",
+    [
+        lambda: member("Real", "Person", "1990/01/01", ""),
+        lambda: household("real@example.org"),
+        lambda: StaffAccount.objects.create_user("real@example.org", None),
+    ],
+    ids=["member", "household account", "staff account"],
+)
+def test_nothing_is_loaded_beside_anybody_real(db, somebody):
+    somebody()
+    assert demo.load_demo() is None
+    assert not Practice.objects.exists()
+    assert not Member.objects.filter(patient_id="D001").exists()
+    assert not StaffAccount.objects.filter(email=demo.STAFF).exists()
+
+
+def test_a_second_start_changes_nothing(db):
+    demo.load_demo()
+    login = staff_login()
+    assert demo.load_demo() is None
+    assert staff_login() == login
+    assert Member.objects.count() == len(demo.PEOPLE)
