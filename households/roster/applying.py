@@ -37,9 +37,7 @@ def apply(
         if connection.vendor == "postgresql":
             # Readers go on; whoever changes a member waits, as on SQLite. So the plan stays true.
             with connection.cursor() as cursor:
-                cursor.execute(
-                    f"LOCK TABLE {Member._meta.db_table} IN SHARE ROW EXCLUSIVE MODE"
-                )
+                cursor.execute(f"LOCK TABLE {Member._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
         if on_file.stamp() != plan.stamp:
             raise Outdated
         for members in _chunks(plan.created):
@@ -47,9 +45,7 @@ def apply(
             step(len(members))
         _write_changes(plan, step)
         # Now, and not before: a chart is chosen by the facts that just changed.
-        for pks in _chunks(
-            [change.pk for change in plan.changes if change.touches_identity]
-        ):
+        for pks in _chunks([change.pk for change in plan.changes if change.touches_identity]):
             end_for_members([Member(pk=pk) for pk in pks])
         ensure_accounts(
             {
@@ -94,16 +90,13 @@ def _record(plan: Plan, file_digest: str, request: HttpRequest | None) -> None:
         object_type="file",
         object_id=file_digest[:40],
     )
-    moved = {change.patient_id for change in plan.access_changes}
     pks: dict[str, int] = {}
-    for patient_ids in _chunks(sorted(moved | set(plan.joined))):
+    for patient_ids in _chunks(sorted({*plan.moved, *plan.joined})):
         pks |= dict(
-            Member.objects.filter(patient_id__in=patient_ids).values_list(
-                "patient_id", "pk"
-            )
+            Member.objects.filter(patient_id__in=patient_ids).values_list("patient_id", "pk")
         )
     for outcome, patient_ids in (
-        ("access-change", sorted(moved)),
+        ("access-change", sorted(plan.moved)),
         ("email-join", sorted(plan.joined)),
     ):
         for patient_id in patient_ids:

@@ -25,6 +25,8 @@ from households.roster.rows import BrokenRow, Row
 
 NAME_FIELDS = ("first_name", "middle_name", "last_name", "suffix", "preferred_name")
 LONGEST_KEY = Member._meta.get_field("first_name_key").max_length
+# Nothing so long is a value; it is not even looked at.
+LONGEST_CELL = 5000
 
 _SEX = {
     "m": "M",
@@ -61,9 +63,7 @@ class CleanRow:
     refused: bool = False
 
     def see(self, severity: Severity, kind: str, message: str) -> None:
-        self.entries.append(
-            Entry(severity, kind, self.line, printable(self.patient_id), message)
-        )
+        self.entries.append(Entry(severity, kind, self.line, printable(self.patient_id), message))
 
     def refuse(self, kind: str, message: str) -> None:
         self.see(Severity.REFUSED, kind, message)
@@ -82,13 +82,16 @@ def clean_broken(broken: BrokenRow) -> CleanRow:
     return row
 
 
-def clean_row(
-    raw: Row, *, order: DateOrder, today: datetime.date, has_key: bool
-) -> CleanRow:
+def clean_row(raw: Row, *, order: DateOrder, today: datetime.date, has_key: bool) -> CleanRow:
     """What the row says, and what is wrong with it. A refused row has its entries and must not go in."""
-    damaged = next(
-        (name for name, value in raw.values.items() if names.DAMAGE.search(value)), None
-    )
+    endless = next((name for name, value in raw.values.items() if len(value) > LONGEST_CELL), None)
+    if endless:
+        row = CleanRow(
+            raw.line, None, names.tidy(raw.values.get("patient_id", "")[:LONGEST_CELL])[0], {}
+        )
+        row.refuse("too_long_value", f"{endless} has {len(raw.values[endless]):,} characters.")
+        return row
+    damaged = next((name for name, value in raw.values.items() if names.DAMAGE.search(value)), None)
     tidied = {name: names.tidy(value) for name, value in raw.values.items()}
     values: dict[str, Any] = {name: text for name, (text, _) in tidied.items()}
     row = CleanRow(raw.line, None, values.pop("patient_id", ""), values)
@@ -126,8 +129,7 @@ def _clean_names(row: CleanRow, untidy: dict[str, frozenset[str]]) -> None:
             )
     for kind, message in _UNTIDY.items():
         if any(kind in kinds for kinds in untidy.values()) or (
-            kind == "nbsp_compound_first_name"
-            and "nbsp" in untidy.get("first_name", ())
+            kind == "nbsp_compound_first_name" and "nbsp" in untidy.get("first_name", ())
         ):
             row.note(kind, message)
     if not name_key(values["first_name"]):
@@ -165,9 +167,7 @@ def _clean_dates(row: CleanRow, order: DateOrder, today: datetime.date) -> None:
     values = row.values
     if values.get("date_of_birth"):
         try:
-            values["date_of_birth"] = date_of_birth(
-                values["date_of_birth"], order, today
-            )
+            values["date_of_birth"] = date_of_birth(values["date_of_birth"], order, today)
         except BadDate as error:
             row.see(error.severity, error.kind, str(error))
             if error.severity is Severity.REFUSED:
@@ -200,9 +200,7 @@ def _clean_email(row: CleanRow, raw: dict[str, str]) -> None:
     try:
         usable_email_key(email)
     except ValidationError as error:
-        addresses = [
-            part for part in re.split(r"[\s,;]+", email) if re.search("[^@]@[^@]", part)
-        ]
+        addresses = [part for part in re.split(r"[\s,;]+", email) if re.search("[^@]@[^@]", part)]
         kind = "two_emails_in_cell" if len(addresses) > 1 else "invalid_email"
         if error.code == "missing":
             kind = "missing_email"
@@ -246,15 +244,13 @@ def _set_key(row: CleanRow, has_key: bool) -> None:
         row.patient_id = values["mrn"]
         row.key = ("mrn", values["mrn"])
     elif has_key:
-        row.refuse(
-            "missing_patient_id", "There is neither a patient id nor a record number."
-        )
+        row.refuse("missing_patient_id", "There is neither a patient id nor a record number.")
     elif not isinstance(values["date_of_birth"], datetime.date):
         if not row.refused:
             row.refuse(
                 "missing_patient_id",
-                "This list has no patient ids and no record numbers, so that people are told by name and date "
-                "of birth; and this row has no full date of birth.",
+                "This list has no patient ids and no record numbers, so that people are told by name and "
+                "date of birth; and this row has no full date of birth.",
             )
     else:
         who = "|".join(

@@ -43,11 +43,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 
 FIELDS = tuple(name for name in ALIASES if not name.startswith("full_"))
 DATES = ("date_of_birth", "last_visit")
-LIMITS = {
-    name: Member._meta.get_field(name).max_length
-    for name in FIELDS
-    if name not in DATES
-}
+LIMITS = {name: Member._meta.get_field(name).max_length for name in FIELDS if name not in DATES}
 # Two columns for one of these would be a guess about who somebody is or who may open the chart.
 _NEVER_TWICE = {
     "patient_id",
@@ -65,9 +61,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).lower()
 
 
-_FIELD_OF = {
-    _plain(alias): name for name, aliases in ALIASES.items() for alias in aliases
-}
+_FIELD_OF = {_plain(alias): name for name, aliases in ALIASES.items() for alias in aliases}
 
 
 @dataclass

@@ -15,6 +15,7 @@ from households.roster.rows import BrokenRow, Row, Source
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 # A cell may hold line ends; an unclosed quote must not swallow the rest of the file.
 MOST_LINES_OF_A_ROW = 10
+LONGEST_ADDRESS = 500
 
 _CITY_STATE_ZIP = re.compile(
     r"(?P<address_1>.+?),\s*(?P<city>[^,]+),\s*(?P<state>[A-Za-z]{2})\.?\s+(?P<postal_code>\d{5}(?:-\d{4})?)"
@@ -33,14 +34,12 @@ def csv_source(text: str, encoding: str) -> Source:
     if said:
         start += 1
     delimiter = (
-        said[1]
-        if said
-        else max(DELIMITERS, key=lambda mark: _recognised(lines, start, mark))
+        said[1] if said else max(DELIMITERS, key=lambda mark: _recognised(lines, start, mark))
     )
     if start >= len(lines) or not _recognised(lines, start, delimiter):
         raise UnreadableFile(
-            "The file is not a roster that can be told: neither CSV whose first line names the columns, nor a "
-            "FHIR bulk export (Patient.ndjson), nor HL7 v2 messages."
+            "The file is not a roster that can be read: neither CSV whose first line names the columns, nor "
+            "a FHIR bulk export (Patient.ndjson), nor HL7 v2 messages."
         )
     cells, used = _record(lines, start, delimiter)
     header = read_header(cells)
@@ -88,9 +87,7 @@ def _record(lines: list[str], start: int, delimiter: str) -> tuple[list[str], in
         cells = next(csv.reader(feed(), delimiter=delimiter, strict=True))
     except csv.Error as error:
         if "field larger" in str(error):
-            raise _Broken(
-                f"A cell is longer than {csv.field_size_limit():,} characters."
-            ) from None
+            raise _Broken(f"A cell is longer than {csv.field_size_limit():,} characters.") from None
         raise _Broken(
             "The quotation marks of this line do not close, or there is text after a closing one. Inside a "
             "quoted cell a quotation mark is written twice."
@@ -133,9 +130,7 @@ def _row(line: int, cells: list[str], header: Header) -> Row | BrokenRow:
         try:
             values = {**_last_first(last_first), **values}
         except _Broken as error:
-            return BrokenRow(
-                line, "unreadable_name", str(error), values.get("patient_id", "")
-            )
+            return BrokenRow(line, "unreadable_name", str(error), values.get("patient_id", ""))
     if "full_address" in values:
         values |= _street_city(values.pop("full_address"))
     return Row(line, values)
@@ -161,7 +156,9 @@ def _last_first(text: str) -> dict[str, str]:
 
 
 def _street_city(text: str) -> dict[str, str]:
-    found = _CITY_STATE_ZIP.fullmatch(text.strip())
+    found = (
+        _CITY_STATE_ZIP.fullmatch(" ".join(text.split())) if len(text) <= LONGEST_ADDRESS else None
+    )
     if found:
         return found.groupdict()
     return {"address_1": text, "city": "", "state": "", "postal_code": ""}

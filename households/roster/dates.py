@@ -36,9 +36,7 @@ _FIX = (
 class BadDate(ValueError):
     """A date that cannot be used. `severity` says whether its row may go in without it."""
 
-    def __init__(
-        self, kind: str, message: str, severity: Severity = Severity.REFUSED
-    ) -> None:
+    def __init__(self, kind: str, message: str, severity: Severity = Severity.REFUSED) -> None:
         super().__init__(message)
         self.kind = kind
         self.severity = severity
@@ -53,9 +51,7 @@ class DateOrder:
         if date_format is not None:
             named = _pattern(date_format)
             # YYYY/DD/MM beside year-month-day would be a guess.
-            self._patterns = (
-                [named] if named.pattern.startswith("(?P<Y>") else [_YEAR_FIRST, named]
-            )
+            self._patterns = [named] if named.pattern.startswith("(?P<Y>") else [_YEAR_FIRST, named]
 
     def read(self, typed: str) -> datetime.date:
         """Raises BadDate; never takes a date in an order that was not named."""
@@ -67,32 +63,21 @@ class DateOrder:
         if re.fullmatch(r"\d{4}([-/.]?\d{2})?", text):
             raise BadDate("partial_dob", "The date is not complete.", Severity.WARNING)
         if _US.fullmatch(text):
-            raise BadDate(
-                "us_format_dob", f"The date does not start with the year. {_FIX}"
-            )
+            raise BadDate("us_format_dob", f"The date does not start with the year. {_FIX}")
         if _TWO_DIGIT_YEAR.fullmatch(text):
-            raise BadDate(
-                "unreadable_dob", f"A year of two digits can be two years. {_FIX}"
-            )
+            raise BadDate("unreadable_dob", f"A year of two digits can be two years. {_FIX}")
         raise BadDate("unreadable_dob", f"This is not a date that can be read. {_FIX}")
 
 
 def date_of_birth(typed: str, order: DateOrder, today: datetime.date) -> datetime.date:
     """A birth date. Raises BadDate with the kind of fault; see DateOrder.read."""
-    if (
-        re.fullmatch(r"0{4}([-/.])00\1000?", typed.strip())
-        or typed.strip() == "0000-00-00"
-    ):
+    if re.fullmatch(r"0{4}([-/.])00\1000?", typed.strip()) or typed.strip() == "0000-00-00":
         raise BadDate("placeholder_dob", _placeholder("0000-00-00"), Severity.WARNING)
     date = order.read(typed)
     if date.isoformat() in PLACEHOLDERS:
-        raise BadDate(
-            "placeholder_dob", _placeholder(date.isoformat()), Severity.WARNING
-        )
+        raise BadDate("placeholder_dob", _placeholder(date.isoformat()), Severity.WARNING)
     if date > today:
-        raise BadDate(
-            "future_dob", "The date of birth is in the future. Check the year."
-        )
+        raise BadDate("future_dob", "The date of birth is in the future. Check the year.")
     if date.year < today.year - OLDEST_YEARS:
         raise BadDate(
             "impossible_dob",

@@ -41,10 +41,7 @@ def decode(data: bytes) -> tuple[str, str]:
         raise UnreadableFile(
             f"This is not a text file, or it is UTF-16 without its mark at the start. {_SAVE_AS_CSV}"
         )
-    odd = sum(
-        ord(character) < 32 and character not in "\t\r\n\x0b\x0c\x1c"
-        for character in sample
-    )
+    odd = sum(ord(character) < 32 and character not in "\t\r\n\x0b\x0c\x1c" for character in sample)
     if odd * 10 > len(sample):
         raise UnreadableFile(f"This is not a text file. {_SAVE_AS_CSV}")
     return text, encoding
@@ -57,9 +54,7 @@ def _decode(data: bytes) -> tuple[str, str]:
         try:
             return data.decode("utf-16"), "UTF-16"
         except UnicodeDecodeError:
-            raise UnreadableFile(
-                f"This is damaged UTF-16 text. {_SAVE_AS_CSV}"
-            ) from None
+            raise UnreadableFile(f"This is damaged UTF-16 text. {_SAVE_AS_CSV}") from None
     try:
         return data.decode("utf-8"), "UTF-8"
     except UnicodeDecodeError:
@@ -67,8 +62,7 @@ def _decode(data: bytes) -> tuple[str, str]:
     # One broken byte must not turn every accent of a UTF-8 file into two wrong letters.
     good = len(_UTF8_PAIR.findall(data))
     broken = sum(
-        "\udc80" <= letter <= "\udcff"
-        for letter in data.decode("utf-8", "surrogateescape")
+        "\udc80" <= letter <= "\udcff" for letter in data.decode("utf-8", "surrogateescape")
     )
     if good > broken:
         return data.decode("utf-8", "surrogateescape"), "UTF-8 (damaged)"

@@ -52,9 +52,7 @@ def _refuse_other_shapes(lines: list[tuple[int, str]]) -> None:
         if kind == "Patient":
             return
         types[str(kind)] += 1
-    found = ", ".join(
-        f"{count} {printable(kind)}" for kind, count in types.most_common(5)
-    )
+    found = ", ".join(f"{count} {printable(kind)}" for kind, count in types.most_common(5))
     raise UnreadableFile(
         f"No patient is in this file; it has: {found}. Import the file of Patient resources, one a line "
         "(Patient.ndjson)."
@@ -68,9 +66,7 @@ def _is_one_object(text: str) -> bool:
         return False
 
 
-def _rows(
-    lines: list[tuple[int, str]], entries: list[Entry]
-) -> Iterator[Row | BrokenRow]:
+def _rows(lines: list[tuple[int, str]], entries: list[Entry]) -> Iterator[Row | BrokenRow]:
     others: dict[str, list[int]] = {}
     for number, line in lines:
         try:
@@ -80,9 +76,7 @@ def _rows(
             continue
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
         if kind is None:
-            yield BrokenRow(
-                number, "unreadable_line", "The line is not a FHIR resource."
-            )
+            yield BrokenRow(number, "unreadable_line", "The line is not a FHIR resource.")
         elif kind == "Patient":
             yield _row(number, resource)
         else:
@@ -110,26 +104,21 @@ def _row(number: int, resource: dict[str, Any]) -> Row | BrokenRow:
     try:
         Patient.model_validate(resource)
     except ValidationError as error:
-        places = {
-            ".".join(str(part) for part in fault["loc"]) for fault in error.errors()
-        }
+        faults = {".".join(str(part) for part in fault["loc"]) for fault in error.errors()}
+        places = printable(", ".join(sorted(faults)) or "the resource", 200)
         return BrokenRow(
             number,
             "invalid_resource",
-            f"The Patient is not valid FHIR R4 at: {printable(', '.join(sorted(places)) or 'resource', 200)}.",
+            f"The Patient is not valid FHIR R4 at: {places}.",
             str(resource.get("id", "")),
         )
     except (ValueError, TypeError, RecursionError):
-        return BrokenRow(
-            number, "invalid_resource", "The Patient is not valid FHIR R4."
-        )
+        return BrokenRow(number, "invalid_resource", "The Patient is not valid FHIR R4.")
     return Row(number, {**_values(resource), "date_of_birth": str(born or "")})
 
 
 def _values(resource: dict[str, Any]) -> dict[str, str]:
-    address = next(
-        (one for one in resource.get("address", ()) if one.get("use") != "old"), {}
-    )
+    address = next((one for one in resource.get("address", ()) if one.get("use") != "old"), {})
     street = address.get("line", [])
     values = {
         "patient_id": resource.get("id", ""),
@@ -153,10 +142,7 @@ def _values(resource: dict[str, Any]) -> dict[str, str]:
 
 def _record_number(resource: dict[str, Any]) -> str:
     for identifier in resource.get("identifier", ()):
-        codes = {
-            coding.get("code")
-            for coding in identifier.get("type", {}).get("coding", ())
-        }
+        codes = {coding.get("code") for coding in identifier.get("type", {}).get("coding", ())}
         if "MR" in codes and identifier.get("use") != "old":
             return identifier.get("value", "")
     return ""
@@ -169,9 +155,7 @@ def _names(names: list[dict[str, Any]]) -> dict[str, str]:
         if _current(name):
             by_use.setdefault(name.get("use", ""), name)
     others = [name for use, name in by_use.items() if use not in _NOT_LEGAL]
-    legal = (
-        by_use.get("official") or next(iter(others), None) or by_use.get("usual", {})
-    )
+    legal = by_use.get("official") or next(iter(others), None) or by_use.get("usual", {})
     preferred = by_use.get("usual") or by_use.get("nickname") or {}
     given = [one for one in legal.get("given", ()) if one]
     return {
@@ -203,9 +187,7 @@ def _telecoms(telecoms: list[dict[str, Any]]) -> dict[str, str]:
             "",
         )
 
-    emails = [
-        one for one in telecoms if one.get("system") == "email" and one.get("value")
-    ]
+    emails = [one for one in telecoms if one.get("system") == "email" and one.get("value")]
     ranked = sorted({one["rank"] for one in emails if "rank" in one})
     if ranked:
         emails = [one for one in emails if one.get("rank") == ranked[0]]

@@ -33,12 +33,8 @@ def hl7_source(text: str, encoding: str) -> Source:
 
 def _rows(text: str, starts: list[int]) -> Iterator[Row | BrokenRow]:
     line, counted = 1, 0
-    if text[: starts[0]].strip() and not text[: starts[0]].lstrip().startswith(
-        ("FHS", "BHS")
-    ):
-        yield BrokenRow(
-            1, "unreadable_line", "This is not the start of an HL7 message."
-        )
+    if text[: starts[0]].strip() and not text[: starts[0]].lstrip().startswith(("FHS", "BHS")):
+        yield BrokenRow(1, "unreadable_line", "This is not the start of an HL7 message.")
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         line += text.count("\n", counted, start)
         counted = start
@@ -48,9 +44,7 @@ def _rows(text: str, starts: list[int]) -> Iterator[Row | BrokenRow]:
 def _row(line: int, message_text: str) -> Row | BrokenRow:
     import hl7
 
-    segments = [
-        segment.strip() for segment in message_text.split("\n") if segment.strip()
-    ]
+    segments = [segment.strip() for segment in message_text.split("\n") if segment.strip()]
     try:
         message = hl7.parse("\r".join(segments))
         header = message.segment("MSH")
@@ -65,7 +59,7 @@ def _row(line: int, message_text: str) -> Row | BrokenRow:
         if len(message.segments("PID")) != 1:
             raise ValueError
         return Row(line, _values(message, message.segment("PID")))
-    except Exception:  # a stranger's bytes in a library: whatever it raises, this message is unreadable
+    except Exception:  # a stranger's bytes in a library: whatever it raises, they are unreadable
         return BrokenRow(
             line,
             "unreadable_line",
@@ -169,10 +163,6 @@ def _part(repetition: Any, number: int) -> str:
     else:
         component = repetition[number - 1] if len(repetition) >= number else ""
         text = (
-            component
-            if isinstance(component, str)
-            else str(component[0])
-            if len(component)
-            else ""
+            component if isinstance(component, str) else str(component[0]) if len(component) else ""
         )
     return "" if text == '""' else text

@@ -9,6 +9,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from households.matching import name_key
 from households.roster.on_file import Known
@@ -60,19 +61,20 @@ def check_households(
         if all(person.line is None for person in people):
             continue
         yield from _check_email(people, is_own=key in practice_emails)
-        yield from _check_same_birth_date(people)
-        yield from _check_same_first_name(people)
+        # Who cannot be opened stands in nobody's way.
+        with_access = [person for person in people if person.has_access]
+        yield from _check_same_birth_date(with_access)
+        yield from _check_same_first_name(with_access)
 
 
-def _entry(
-    person: Person, severity: Severity, kind: str, message: str
-) -> Iterator[Entry]:
+def _entry(person: Person, severity: Severity, kind: str, message: str) -> Iterator[Entry]:
     if person.line is not None:
         yield Entry(severity, kind, person.line, printable(person.patient_id), message)
 
 
 def _ids(people: Iterable[Person], but: Person) -> str:
-    return ", ".join(printable(one.patient_id) for one in people if one is not but)
+    others = islice((one for one in people if one is not but), 10)
+    return ", ".join(printable(one.patient_id) for one in others)
 
 
 def _check_email(people: list[Person], *, is_own: bool) -> Iterator[Entry]:
@@ -81,16 +83,17 @@ def _check_email(people: list[Person], *, is_own: bool) -> Iterator[Entry]:
     if not is_own and (len(last_names) < UNRELATED or len(addresses) < UNRELATED):
         return
     reason = (
-        "This email is the practice's own or a staff member's"
+        "It is the practice's own or a staff member's"
         if is_own
-        else f"{len(people)} people with {len(last_names)} last names and {len(addresses)} addresses have this email"
+        else f"{len(people)} people with {len(last_names)} last names and {len(addresses)} addresses have it"
     )
     for person in people:
         yield from _entry(
             person,
             Severity.WARNING,
             "office_email_shared_by_unrelated",
-            f"{reason}: whoever reads its mail can open all their charts. Take it off these patients.",
+            f"An email that is no household's. {reason}: whoever reads its mail can open all their "
+            "charts. Take it off these patients.",
         )
 
 
@@ -109,23 +112,24 @@ def _check_same_birth_date(people: list[Person]) -> Iterator[Entry]:
                     person,
                     Severity.WARNING,
                     "same_person_two_ids",
-                    f"Same name and date of birth as {_ids(twice, person)} in the household: perhaps one person under "
-                    "two ids. Until one of them goes, neither can be chosen.",
+                    f"Same name and date of birth as {_ids(twice, person)} in the household: perhaps one "
+                    "person under two ids. Until one of them goes, neither can be chosen.",
                 )
             elif equal:
                 yield from _entry(
                     person,
                     Severity.WARNING,
                     "ambiguous_same_first_and_dob",
-                    f"Same first name and date of birth as {_ids(equal, person)} in the household: neither can be "
-                    "chosen. Give one of them a preferred name.",
+                    f"Same first name and date of birth as {_ids(equal, person)} in the household: "
+                    "neither can be chosen. Give one of them a preferred name.",
                 )
             elif others:
                 yield from _entry(
                     person,
                     Severity.NOTE,
                     "twins",
-                    f"Same date of birth as {_ids(others, person)} in the household; the first name tells them apart.",
+                    f"Same date of birth as {_ids(others, person)} in the household; the first name tells "
+                    "them apart.",
                 )
 
 
@@ -147,5 +151,6 @@ def _check_same_first_name(people: list[Person]) -> Iterator[Entry]:
                     person,
                     Severity.NOTE,
                     "same_first_name_in_household",
-                    f"Same first name as {_ids(others, person)} in the household; the date of birth tells them apart.",
+                    f"Same first name as {_ids(others, person)} in the household; the date of birth tells "
+                    "them apart.",
                 )

@@ -50,11 +50,7 @@ class Known:
 
     @property
     def has_access(self) -> bool:
-        return (
-            bool(self.email_key)
-            and self.portal_access
-            and self.status == Member.Status.ACTIVE
-        )
+        return bool(self.email_key) and self.portal_access and self.status == Member.Status.ACTIVE
 
 
 @dataclass
@@ -70,17 +66,13 @@ class OnFile:
 
 def stamp() -> tuple[object, ...]:
     """Changes whenever a member is added, saved or taken away."""
-    return tuple(
-        Member.objects.aggregate(Count("pk"), Max("pk"), Max("updated_at")).values()
-    )
+    return tuple(Member.objects.aggregate(Count("pk"), Max("pk"), Max("updated_at")).values())
 
 
 def load() -> OnFile:
     """One query for all: households must be seen whole, the people missing from the file included."""
     on_file = OnFile(stamp())
-    for values in (
-        Member.objects.order_by("pk").values_list(*_COLUMNS).iterator(chunk_size=2000)
-    ):
+    for values in Member.objects.order_by("pk").values_list(*_COLUMNS).iterator(chunk_size=2000):
         known = Known(*values)
         on_file.by_patient_id[known.patient_id] = known
         if known.mrn:
@@ -131,11 +123,7 @@ def _by_number_and_person(row: CleanRow, on_file: OnFile) -> Known | None:
     """The practice's system changed, and its ids with it: the record number, the name and the date of
     birth together still tell the person."""
     found = on_file.by_mrn.get(row.values.get("mrn", ""), [])
-    if (
-        len(found) == 1
-        and row.values.get("date_of_birth")
-        and person(row) == _person_of(found[0])
-    ):
+    if len(found) == 1 and row.values.get("date_of_birth") and person(row) == _person_of(found[0]):
         return found[0]
     return None
 
@@ -153,9 +141,7 @@ def _by_person_and_email(row: CleanRow, on_file: OnFile) -> Known | None:
             "without patient ids or record numbers cannot say whether it is the same person. Add them, or "
             "change the email in admin.",
         )
-    if names.has_lost_letters(
-        row.values["first_name"] + row.values.get("last_name", "")
-    ) and any(
+    if names.has_lost_letters(row.values["first_name"] + row.values.get("last_name", "")) and any(
         known.date_of_birth == row.values["date_of_birth"]
         for known in on_file.by_email.get(key, [])
     ):

@@ -1,4 +1,4 @@
-"""What an import would do: who is new, who changes, whose access moves. Reads the database, writes nothing."""
+"""What an import would do: who is new, who changes, whose access moves. Reads, and writes nothing."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Plan:
     refused: int = 0
     entries: list[Entry] = field(default_factory=list)
     access_changes: list[AccessChange] = field(default_factory=list)
-    joined: list[str] = field(
-        default_factory=list
-    )  # patient ids that came to a household on file
+    # Patient ids, for the audit: whose access moved, and who came to a household that is on file.
+    moved: list[str] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)
 
     def refuse(self, row: CleanRow, kind: str, message: str) -> None:
         self.entries.append(
@@ -88,9 +88,7 @@ def _told_apart(
         except Unclear as error:
             plan.refuse(row, error.kind, str(error))
     # By another key, two rows may be about one member, or a new id be one that is taken.
-    targets = Counter(
-        known.patient_id if known else row.patient_id for row, known in pairs
-    )
+    targets = Counter(known.patient_id if known else row.patient_id for row, known in pairs)
     for row, known in pairs:
         target = known.patient_id if known else row.patient_id
         if targets[target] > 1:
@@ -183,53 +181,54 @@ def _check_result(
             if known.patient_id not in people:
                 households[key].append(Person.of(known))
     plan.entries += check_households(households, practice_emails)
+    with_access = {
+        key: sum(one.has_access for one in members) for key, members in households.items()
+    }
+    stayed = {
+        key: [known.patient_id for known in members if _email_key_of(known, people) == key]
+        for key, members in known_now.by_email.items()
+    }
     for person in people.values():
-        _check_access(person, known_now, households, plan)
+        known = known_now.by_patient_id.get(person.patient_id)
+        before = known.email_key if known and known.has_access else ""
+        after = person.email_key if person.has_access else ""
+        if before == after:
+            continue
+        if known:
+            plan.access_changes.append(
+                AccessChange(
+                    line=person.line or 0,
+                    patient_id=printable(person.patient_id),
+                    loses=before,
+                    others_left=with_access.get(before, 0),
+                    gains=after,
+                    others_joined=with_access.get(after, 1) - 1 if after else 0,
+                )
+            )
+            plan.moved.append(person.patient_id)
+        if after:
+            _check_join(person, stayed.get(after, []), plan)
 
 
-def _check_access(
-    person: Person, known_now: OnFile, households: dict[str, list[Person]], plan: Plan
-) -> None:
-    known = known_now.by_patient_id.get(person.patient_id)
-    before = known.email_key if known and known.has_access else ""
-    after = person.email_key if person.has_access else ""
-    if before == after:
+def _email_key_of(known: Known, people: dict[str, Person]) -> str:
+    person = people.get(known.patient_id)
+    return person.email_key if person else known.email_key
+
+
+def _check_join(person: Person, there: list[str], plan: Plan) -> None:
+    """R-WP-11: an email that already belongs to a household shows whom it would join."""
+    others = len(there) - (person.patient_id in there)
+    if not others:
         return
-
-    def others(key: str) -> int:
-        return sum(
-            one.has_access and one.patient_id != person.patient_id
-            for one in households.get(key, ())
+    shown = [printable(patient_id) for patient_id in there[:11] if patient_id != person.patient_id]
+    plan.joined.append(person.patient_id)
+    plan.entries.append(
+        Entry(
+            Severity.WARNING,
+            "email_join",
+            person.line or 0,
+            printable(person.patient_id),
+            f"Comes to a household on file by this email and shares one login with {others}: "
+            f"{', '.join(shown[:10])}. Check that they belong together.",
         )
-
-    if known:
-        plan.access_changes.append(
-            AccessChange(
-                line=person.line or 0,
-                patient_id=printable(person.patient_id),
-                loses=before,
-                others_left=others(before),
-                gains=after,
-                others_joined=others(after),
-            )
-        )
-    was_there = (
-        {one.patient_id for one in known_now.by_email.get(after, ())}
-        if after
-        else set()
     )
-    joined = [
-        one.patient_id
-        for one in households.get(after, ())
-        if after and one.patient_id in was_there and one.patient_id != person.patient_id
-    ]
-    if joined:
-        shown = ", ".join(printable(patient_id) for patient_id in joined[:10])
-        plan.joined.append(person.patient_id)
-        plan.entries.append(
-            Entry(
-                Severity.WARNING, "email_join", person.line or 0, printable(person.patient_id),
-                f"Comes to a household on file by this email and shares one login with {len(joined)}: "
-                f"{shown}. Check that they belong together.",
-            )
-        )  # fmt: skip

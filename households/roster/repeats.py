@@ -29,11 +29,12 @@ def settle_repeats(rows: list[CleanRow]) -> list[CleanRow]:
                 )
         else:
             lines = ", ".join(str(row.line) for row in same[:10])
+            differences = ", ".join(_differences(same))
             for row in same:
                 row.refuse(
                     "same_id_conflicting_rows",
-                    f"Lines {lines} are about the same patient and disagree in "
-                    f"{', '.join(_differences(same))}. Keep the right one.",
+                    f"Lines {lines} are about the same patient and disagree in {differences}. "
+                    "Keep the right one.",
                 )
     _note_shared_record_numbers(
         [row for row in rows if not row.refused and row.line not in left_out]
@@ -58,9 +59,5 @@ def _note_shared_record_numbers(rows: list[CleanRow]) -> None:
     for same in by_number.values():
         if len(same) > 1:
             for row in same:
-                others = ", ".join(
-                    str(other.line) for other in same[:10] if other is not row
-                )
-                row.warn(
-                    "same_record_number", f"The record number is also on line {others}."
-                )
+                others = ", ".join(str(other.line) for other in same[:10] if other is not row)
+                row.warn("same_record_number", f"The record number is also on line {others}.")

@@ -82,8 +82,6 @@ def printable(text: str, longest: int = 64) -> str:
     if shown.isprintable():
         return shown
     return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape").decode()
+        character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in shown
     )

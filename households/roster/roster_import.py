@@ -52,9 +52,7 @@ def import_roster(
     source = read(data)
     practice = Practice.load()
     today = today or timezone.localdate(timezone=zoneinfo.ZoneInfo(practice.time_zone))
-    rows = _clean(
-        source, DateOrder() if source.own_dates else order, today, progress or _silent
-    )
+    rows = _clean(source, DateOrder() if source.own_dates else order, today, progress or _silent)
     going_in = settle_repeats(rows)
     practice_emails = {
         email_key(practice.sender),
@@ -90,9 +88,7 @@ def import_roster(
         changed=len(plan.changes),
         unchanged=plan.unchanged,
         refused=sum(row.refused for row in rows) + plan.refused,
-        entries=sorted(
-            entries, key=lambda entry: (entry.line, entry.severity, entry.kind)
-        ),
+        entries=sorted(entries, key=lambda entry: (entry.line, entry.severity, entry.kind)),
         access_changes=sorted(plan.access_changes, key=lambda change: change.line),
     )
 
@@ -122,8 +118,6 @@ def _clean(
         if isinstance(raw, BrokenRow):
             rows.append(clean_broken(raw))
         else:
-            rows.append(
-                clean_row(raw, order=order, today=today, has_key=source.has_key)
-            )
+            rows.append(clean_row(raw, order=order, today=today, has_key=source.has_key))
         step(1)
     return rows

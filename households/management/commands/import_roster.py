@@ -80,15 +80,11 @@ class Command(BaseCommand):
                 self.stdout.write(f"\n{heading}:")
             for entry in entries:
                 who = f"  {entry.patient_id}" if entry.patient_id else ""
-                self.stdout.write(
-                    f"  line {entry.line}{who}  {entry.kind}: {entry.message}"
-                )
+                self.stdout.write(f"  line {entry.line}{who}  {entry.kind}: {entry.message}")
         if report.access_changes:
             self.stdout.write("\nPortal access:")
         for change in report.access_changes:
-            self.stdout.write(
-                f"  line {change.line}  {change.patient_id}  {_in_words(change)}"
-            )
+            self.stdout.write(f"  line {change.line}  {change.patient_id}  {_in_words(change)}")
         kinds = report.kinds()
         if kinds:
             self.stdout.write("\nBy kind:")
