@@ -126,8 +126,8 @@ def _load_demo() -> list[str]:
         return []
     from households.demo import load_demo
 
-    report = load_demo()
-    return ["", *report.lines] if report is not None else []
+    lines = load_demo()
+    return ["", *lines] if lines is not None else []
 
 
 def _welcome() -> list[str]:
