@@ -1,6 +1,9 @@
-# Set-up included: `make run` and `make test` are all a fresh machine needs.
+# Set-up included: `make run`, `make test`, `make check` are all a fresh machine needs.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
+# Linters load the settings too: on a try-out data folder of their own.
+TRIED_OUT := PORTAL_LOCAL=1 PORTAL_DATA=build/check
 
 .PHONY: run test check bench lock clean
 
@@ -11,28 +14,33 @@ test: .venv/.test
 	@$(BIN)/python -m tests.everywhere $(ARGS)
 
 check: .venv/.test
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/djlint --check --lint --quiet templates
-	SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(48))') ALLOWED_HOSTS=portal.example PORTAL_URL=https://portal.example \
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(TRIED_OUT) $(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/djlint --check --quiet templates
+	$(BIN)/djlint --lint --quiet templates
+	$(TRIED_OUT) $(BIN)/python manage.py makemigrations --check --dry-run
+	@echo "manage.py check --deploy, as a practice would run it"
+	@SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
+		ALLOWED_HOSTS=portal.example PORTAL_URL=https://portal.example PORTAL_DATA=build/check \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: .venv/.test
 	@$(BIN)/python -m tests.bench
 
 .venv/bin/pip:
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kinchart needs Python 3.11 or newer; name one with PYTHON=python3.11")'
+	@$(PYTHON) -m venv .venv
 
 .venv/.run: requirements/run.txt | .venv/bin/pip
-	@echo "Setting up .venv (once) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@echo "Setting up .venv ..."
+	@$(PIP) -r requirements/run.txt
 	@touch $@
 
 .venv/.test: requirements/test.txt .venv/.run
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	@echo "Setting up the test tools ..."
+	@$(PIP) -r requirements/test.txt
 	@touch $@
 
 # After a change to the dependencies in pyproject.toml.
