@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from pathlib import Path
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage
@@ -55,7 +56,7 @@ def _ask_database() -> None:
 def _write_files() -> None:
     folders = [settings.UPLOADING]
     if isinstance(default_storage, FileSystemStorage):
-        folders.append(default_storage.location)
+        folders.append(Path(default_storage.location))
     for folder in folders:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:

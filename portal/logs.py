@@ -45,7 +45,7 @@ class LineFormatter(logging.Formatter):
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
-class ServerLogger(Logger):
+class ServerLogger(Logger):  # type: ignore[misc]  # gunicorn comes without types
     """gunicorn's own log, with our lines."""
 
     def setup(self, cfg: Any) -> None:

@@ -1,0 +1,24 @@
+"""What a request carries here, for type checkers: the attributes that middleware and gates set.
+
+Never made by hand; a view says in its signature which of them it counts on.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from accounts.models import HouseholdSession
+
+
+class PortalRequest(HttpRequest):
+    """Every request, after accounts.sessions.household_session."""
+
+    client_address: str | None
+    household_session: HouseholdSession | None
+    ended_session: HouseholdSession | None
+
+
+class SignedInRequest(PortalRequest):
+    """Behind accounts.access.sign_in_needed, or the gate."""
+
+    household_session: HouseholdSession
