@@ -464,7 +464,9 @@ def test_unpinned_requirement_is_caught(text):
 def test_variables_are_found():
     text = 'A = env.bool("DEBUG", default=False)\nB = max(8, env.int("PORTAL_X"))\nenv.read_env()'
     assert variables_read(text) == {"DEBUG", "PORTAL_X"}
-    readme = "Set `NOT_THIS`.\n\n| variable | default |\n| `DEBUG` | off |\n| `PORTAL_X`, `PORTAL_Y` | `NO` |\n"
+    readme = (
+        "Set `NOT_THIS`.\n\n| variable | |\n| `DEBUG` | off |\n| `PORTAL_X`, `PORTAL_Y` | `NO` |\n"
+    )
     assert variables_documented(readme) == {"DEBUG", "PORTAL_X", "PORTAL_Y"}
 
 

@@ -31,8 +31,8 @@ def line(message, *args, logger="accounts", error=None, **extra):
         ),
         ("Error handling request GET /login/?email=Rivera", "Error handling request"),
         (
-            "Task id=1c0f2a7e-aaaa-4bbb-8ccc-0123456789ab path=accounts.links.send_password_link state=FAILED",
-            "Task id=1c0f2a7e-aaaa-4bbb-8ccc-0123456789ab path=accounts.links.send_password_link state=FAILED",
+            "Task id=1c0f2a7e-aaaa-4bbb-8ccc-0123456789ab path=accounts.links.send state=FAILED",
+            "Task id=1c0f2a7e-aaaa-4bbb-8ccc-0123456789ab path=accounts.links.send state=FAILED",
         ),
     ],
 )

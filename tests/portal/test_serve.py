@@ -194,6 +194,17 @@ def test_second_start_collects_nothing_anew(new_portal):
     assert before
 
 
+def test_demo_is_loaded_into_an_empty_database_once(new_portal):
+    portal = new_portal(PORTAL_DEMO="1").start_and_wait()
+    assert portal.stop() == 0
+    assert f"http://127.0.0.1:{portal.port}/login/" in portal.said()
+    members = run_sql(portal, "SELECT count(*) FROM households_member")
+    assert members > [(5,)]
+    portal.start_and_wait()
+    assert portal.stop() == 0
+    assert run_sql(portal, "SELECT count(*) FROM households_member") == members
+
+
 def test_ctrl_c_stops_cleanly(portal):
     processes = portal.all()
     portal.process.send_signal(signal.SIGINT)
@@ -288,7 +299,8 @@ def test_newer_database_is_refused_and_left_alone(new_portal):
     portal = new_portal()
     run_sql(
         portal,
-        "INSERT INTO django_migrations (app, name, applied) VALUES ('households', '0999_later', '2030-01-01')",
+        "INSERT INTO django_migrations (app, name, applied) "
+        "VALUES ('households', '0999_later', '2030-01-01')",
     )
     portal.start()
     assert portal.process.wait(timeout=30) == 1
