@@ -14,10 +14,11 @@
 
   all("[data-show]").forEach((button) => {
     const box = document.getElementById(button.dataset.show);
-    const words = [button.textContent.trim(), button.dataset.hideWord];
+    const word = button.firstElementChild;
+    const words = [word.textContent, button.dataset.hideWord];
     const show = (shown) => {
       box.type = shown ? "text" : "password";
-      button.textContent = words[Number(shown)];
+      word.textContent = words[Number(shown)];
     };
     button.hidden = false;
     button.addEventListener("click", () => show(box.type === "password"));
