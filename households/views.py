@@ -140,7 +140,11 @@ def switch(request: HttpRequest) -> HttpResponse:
 @require_safe
 def help_family(request: HttpRequest) -> HttpResponse:
     """How to add family members under one email, in the practice's own words."""
-    context = {"portal_url": settings.PORTAL_URL, "help_text": help_text(request)}
+    context = {
+        "portal_url": settings.PORTAL_URL,
+        "password_min": settings.PASSWORD_MIN,
+        "help_text": help_text(request),
+    }
     return render(request, "households/help_family.html", context)
 
 
