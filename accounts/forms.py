@@ -23,6 +23,9 @@ class PlainForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
+        for field in self.fields.values():
+            # A text over the limit must reach the server to be told so, not be cut in silence.
+            field.widget.attrs.pop("maxlength", None)
 
 
 def email_field(hint: str = "") -> forms.CharField:
@@ -55,8 +58,6 @@ def password_field(label: str, autocomplete: str, hint: str = "") -> forms.CharF
                 "autocomplete": autocomplete,
                 "spellcheck": "false",
                 "autocapitalize": "none",
-                # A text over the limit must reach the server to be told so, not be cut in silence.
-                "maxlength": None,
             }
         ),
         error_messages={

@@ -136,12 +136,10 @@ def password_sent(request: HttpRequest) -> HttpResponse:
 def password_open(request: HttpRequest, token: str) -> HttpResponse:
     """Where the mailed link leads. Changes nothing, so that mail scanners may follow it; moves the token
     out of the address, which histories and proxies would keep."""
-    if not links.TOKEN.fullmatch(token):
-        return _link_over(request)
-    response = redirect("password_choose")
+    response = _without_referrer(redirect("password_choose"))
     response.set_cookie(
         _LINK_COOKIE,
-        token,
+        token if links.TOKEN.fullmatch(token) else "damaged",
         max_age=_LINK_COOKIE_SECONDS,
         secure=settings.PORTAL_HTTPS,
         httponly=True,
@@ -161,7 +159,8 @@ def password_choose(request: HttpRequest) -> HttpResponse:
     if request.method != "POST" or not form.is_valid():
         status = 422 if request.method == "POST" else 200
         context = {"form": form, "password_min": settings.PASSWORD_MIN}
-        return render(request, "accounts/password_choose.html", context, status=status)
+        page = render(request, "accounts/password_choose.html", context, status=status)
+        return _without_referrer(page)
     try:
         hashed = passwords.hashed(form.cleaned_data["new_password1"])
     except passwords.TooBusy:
@@ -178,7 +177,15 @@ def password_choose(request: HttpRequest) -> HttpResponse:
 def _link_over(request: HttpRequest) -> HttpResponse:
     """A link that was used, has expired or never was: a plain page that offers a fresh one at once."""
     context = {"form": LinkRequestForm()}
-    return render(request, "accounts/password_link_over.html", context, status=410)
+    return _without_referrer(
+        render(request, "accounts/password_link_over.html", context, status=410)
+    )
+
+
+def _without_referrer(response: HttpResponse) -> HttpResponse:
+    """No page that a mailed link led to says where its visitor came from (R-AU-9)."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 @sign_in_needed

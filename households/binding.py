@@ -134,6 +134,8 @@ def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
     def gate(request: HttpRequest, key: str, **kwargs: Any) -> HttpResponse:
         session = request.household_session
+        if request.method == "POST" and "keep_only" in request.POST:
+            return _only_keep_typed(request, key)
         if session is None:
             if request.ended_session is not None:
                 _keep_typed(request, request.ended_session, key)
@@ -178,6 +180,15 @@ def _keep_typed(request: HttpRequest, session: HouseholdSession, key: str) -> Op
         return None
     text_kept = kept.keep(session.account, binding.member, _page_of(request), request.POST)
     return OpenedFor(binding.member, text_kept)
+
+
+def _only_keep_typed(request: HttpRequest, key: str) -> HttpResponse:
+    """The idle warning ran out and the page posts its form to be kept, not sent: nobody pressed the
+    button (static/portal.js). Shows the page again, with the text, after signing in where needed."""
+    session = request.household_session or request.ended_session
+    if session is not None:
+        _keep_typed(request, session, key)
+    return to_sign_in(request) if request.household_session is None else redirect(request.path)
 
 
 def _page_of(request: HttpRequest) -> str:

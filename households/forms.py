@@ -21,9 +21,7 @@ class WhoForm(PlainForm):
         label=_("First name"),
         help_text=_("First name only, as the practice has it on file."),
         max_length=matching.LONGEST_NAME,
-        widget=forms.TextInput(
-            attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": None}
-        ),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={
             "required": _("Type the first name."),
             "max_length": _("That is too long for a first name. Type the first name only."),
@@ -33,9 +31,7 @@ class WhoForm(PlainForm):
         label=_("Date of birth"),
         help_text=_("YYYY/MM/DD, for example 2016/04/27"),
         max_length=matching.LONGEST_DATE,
-        widget=forms.TextInput(
-            attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": None}
-        ),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={
             "required": _("Type the date of birth, year first, like 2016/04/27."),
             "max_length": _("Type the date of birth year first, like this: 2016/04/27."),

@@ -18,7 +18,7 @@ KEPT_DAYS = 30
 _LONGEST_PAGE = 200
 _MOST_CHARACTERS = 200_000
 # Not typed by a person, or not to be kept anywhere.
-_NOT_KEPT = re.compile(r"csrfmiddlewaretoken|sending_id|next|.*password.*")
+_NOT_KEPT = re.compile(r"csrfmiddlewaretoken|sending_id|next|keep_only|.*password.*")
 
 
 def keep(account: HouseholdAccount, member: Member, page: str, posted: Mapping[str, str]) -> bool:

@@ -43,10 +43,10 @@ class DocumentsForm(PlainForm):
         widget=SeveralFilesInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png,image/jpeg,image/png"}),
     )
     note = forms.CharField(
-        label=_("Note to the practice (optional)"),
+        label=_("Note to the practice"),
         required=False,
         max_length=500,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "maxlength": None}),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={
             "max_length": _(
                 "The note can have %(limit_value)d characters; it has %(show_value)d. Make it shorter."

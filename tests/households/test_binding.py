@@ -197,6 +197,27 @@ def test_text_outlives_an_idle_sign_out(family, cast):
     assert 'value="a long note"' in family.get(picked.headers["Location"]).content.decode()
 
 
+@pytest.mark.parametrize("over", [True, False], ids=["session over", "session open"])
+def test_what_the_idle_page_posts_is_kept_and_never_sent(family, over):
+    from datetime import timedelta
+
+    from accounts.models import HouseholdSession
+
+    key = pick(family, *MIA)
+    if over:
+        HouseholdSession.objects.update(
+            last_seen_at=HouseholdSession.objects.get().last_seen_at - timedelta(hours=1)
+        )
+    answer = send(family, key, note="half a sent", keep_only="1")
+    assert answer.status_code == 302
+    assert not Document.objects.exists()
+    assert KeptText.objects.get().fields == {"note": "half a sent"}
+    if over:
+        assert answer.headers["Location"].startswith("/login/?next=/for/")
+    else:
+        assert 'value="half a sent"' in family.get(answer.headers["Location"]).content.decode()
+
+
 def test_next_of_another_person_leads_home(family):
     mias = pick(family, *MIA)
     picked = family.post(

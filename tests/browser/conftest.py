@@ -1,0 +1,295 @@
+"""The real portal for a real browser: `manage.py serve` with its workers, its database, its mail files.
+
+Nothing of Django runs in the test's own process here. People come from a roster file, through the command
+that a practice uses; passwords are set from the mails that the background worker writes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = (
+    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# target-size is off by default: only the 2.2 tags switch it on.
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+ROSTER = """\
+patient_id,mrn,first_name,last_name,preferred_name,date_of_birth,email,status
+P1,M1,Elena,Rivera,,1985-04-12,rivera@example.org,active
+P2,M2,Mia,Rivera,,2016-04-27,Rivera@Example.org,active
+P3,M3,Leo,Rivera,,2018-09-03,rivera@example.org,active
+P4,M4,Ada,Okafor,,1979-11-30,okafor@example.org,active
+P5,M5,Mia,Okafor,,2016-04-27,okafor@example.org,active
+P6,M6,Sam,Chen,,2010-05-05,chen@example.org,active
+P7,M7,Sam,Chen,,2010-05-05,chen@example.org,active
+"""
+PASSWORD = "meadow copper violin raft"
+STAFF = ("front@practice.example", "orchard lantern gravel plume")
+
+
+@dataclass
+class Portal:
+    url: str
+    data: Path
+    environment: dict[str, str]
+    ready: set[str] = field(default_factory=set)
+
+    def manage(self, *arguments: str, **extra: str) -> str:
+        """Run a management command beside the running portal; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**self.environment, **extra},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def links_to(self, address: str) -> list[str]:
+        """The addresses of the links mailed to `address`, oldest first."""
+        mails = sorted((self.data / "mail").glob("*.log"), key=lambda path: path.stat().st_mtime_ns)
+        messages = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in mails]
+        return [
+            link
+            for message in messages
+            if message["To"] == address
+            for link in re.findall(
+                r"http://\S+/password/[\w-]{43}/", message.get_body(("plain",)).get_content()
+            )
+        ]
+
+    def next_link(self, address: str, before: list[str]) -> str:
+        """The link in the next mail to `address`; waits for the background worker to write it."""
+        for _try in range(150):
+            links = self.links_to(address)
+            if len(links) > len(before):
+                return links[-1]
+            time.sleep(0.1)
+        raise AssertionError(f"no new mail to {address}")
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    data = tmp_path_factory.mktemp("portal")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PORTAL_", "DJANGO_"))
+        and name not in {"SECRET_KEY", "DATABASE_URL"}
+    }
+    environment = {
+        **kept,
+        "PORTAL_DATA": str(data),
+        "PORTAL_LOCAL": "1",
+        "PORTAL_DEMO": "0",
+        "PORT": port,
+        "PORTAL_URL": f"http://127.0.0.1:{port}",
+    }
+    with own_database(data.name) as database:
+        if database:
+            environment["DATABASE_URL"] = database
+        portal = Portal(f"http://127.0.0.1:{port}", data, environment)
+        log = (data / "serve.log").open("wb")
+        server = subprocess.Popen(
+            [sys.executable, "manage.py", "serve"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            wait_until_ready(portal, server, data / "serve.log")
+            roster = data / "roster.csv"
+            roster.write_text(ROSTER, "utf-8")
+            portal.manage("import_roster", str(roster))
+            portal.manage(
+                "createsuperuser",
+                "--noinput",
+                DJANGO_SUPERUSER_EMAIL=STAFF[0],
+                DJANGO_SUPERUSER_PASSWORD=STAFF[1],
+            )
+            yield portal
+        finally:
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(40) == 0
+            log.close()
+        said = (data / "serve.log").read_text("utf-8")
+        for secret in ("example.org", "Rivera", PASSWORD, "Traceback"):
+            assert secret not in said, said
+
+
+def wait_until_ready(portal: Portal, server: subprocess.Popen, log: Path) -> None:
+    for _try in range(300):
+        assert server.poll() is None, log.read_text("utf-8")
+        try:
+            urllib.request.urlopen(f"{portal.url}/readyz", timeout=5).read()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(log.read_text("utf-8"))
+
+
+class own_database:  # noqa: N801 - used like a function in a with statement
+    """On PostgreSQL a database of the server's own, dropped afterwards; "" where SQLite is tested."""
+
+    def __init__(self, name: str) -> None:
+        self.url = os.environ.get("DATABASE_URL", "")
+        self.name = re.sub(r"\W", "_", f"browser_{name}_{os.getpid()}")
+
+    def execute(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def __enter__(self) -> str:
+        if not self.url.startswith("postgres"):
+            return ""
+        self.execute(f'CREATE DATABASE "{self.name}"')
+        return re.sub(r"/[^/?]*(\?|$)", rf"/{self.name}\1", self.url)
+
+    def __exit__(self, *_exc: object) -> None:
+        if self.url.startswith("postgres"):
+            self.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM, "Chromium was not found: install the package chromium, or set CHROMIUM."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visitor:
+    """One browser profile with one tab that remembers everything a page may not do."""
+
+    context: BrowserContext
+    page: Page
+    url: str
+    wrong: list[str] = field(default_factory=list)
+    expected: set[int] = field(default_factory=lambda: {200, 204, 302, 422})
+
+    def go(self, path: str) -> Response | None:
+        return self.page.goto(self.url + path)
+
+    def sign_in(self, email: str = "rivera@example.org", password: str = PASSWORD) -> None:
+        self.go("/login/")
+        self.page.get_by_label("Email").fill(email)
+        self.page.get_by_label("Password", exact=True).fill(password)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def choose(self, first_name: str, date_of_birth: str) -> str:
+        """Pick a person; returns the address of their home."""
+        self.go("/who/")
+        self.page.get_by_label("First name").fill(first_name)
+        self.page.get_by_label("Date of birth").fill(date_of_birth)
+        self.page.locator("form", has=self.page.locator("[name=first_name]")).get_by_role(
+            "button"
+        ).first.click()
+        self.page.wait_for_url("**/for/**")
+        return self.page.url.removeprefix(self.url)
+
+    def assert_clean(self) -> None:
+        """WCAG 2.2 AA by axe, no sideways scroll, also with WCAG's text spacing (1.4.10, 1.4.12)."""
+        width = self.page.viewport_size["width"]
+        found = Axe().run(self.page, options=AXE).response["violations"]
+        assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= width
+        # Through the style sheet's object model: the page's own policy refuses a new style element.
+        self.page.evaluate(
+            "document.styleSheets[0].insertRule('* { line-height: 1.5 !important; "
+            "letter-spacing: .12em !important; word-spacing: .16em !important }')"
+        )
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture
+def visitor(portal: Portal, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visitor]:
+    """A phone, 320 CSS pixels wide unless the test says `@pytest.mark.parametrize("width", ...)`;
+    `javascript` likewise."""
+    callspec = getattr(request.node, "callspec", None)
+    asked = callspec.params if callspec else {}
+    context = browser.new_context(
+        viewport={"width": asked.get("width", 320), "height": 720},
+        reduced_motion="reduce",
+        java_script_enabled=asked.get("javascript", True),
+    )
+    visitor = Visitor(context, context.new_page(), portal.url)
+
+    def look(response: Response) -> None:
+        if response.status not in visitor.expected:
+            visitor.wrong.append(f"{response.status} {response.url}")
+        if not response.url.startswith((portal.url, "data:")):
+            visitor.wrong.append(f"outside: {response.url}")
+
+    context.on("response", look)
+    context.on(
+        "console",
+        lambda message: (
+            visitor.wrong.append(message.text)
+            if message.type in {"error", "warning"} and "status of 4" not in message.text
+            else None
+        ),
+    )
+    context.on("weberror", lambda error: visitor.wrong.append(str(error.error)))
+    yield visitor
+    context.close()
+    assert visitor.wrong == []
+
+
+@pytest.fixture(scope="session")
+def families(portal: Portal, browser: Browser) -> Portal:
+    """The portal with passwords set, each from its mail, for the Riveras, the Okafors and the Chens."""
+    for email in ("rivera@example.org", "okafor@example.org", "chen@example.org"):
+        context = browser.new_context()
+        page = context.new_page()
+        before = portal.links_to(email)
+        page.goto(f"{portal.url}/password/")
+        page.get_by_label("Email").fill(email)
+        page.locator("form", has=page.locator("[name=email]")).get_by_role("button").click()
+        page.wait_for_url("**/password/sent/")
+        page.goto(portal.next_link(email, before))
+        page.locator("[name=new_password1]").fill(PASSWORD)
+        page.locator("[name=new_password2]").fill(PASSWORD)
+        page.locator("form", has=page.locator("[name=new_password1]")).locator(
+            "[type=submit]"
+        ).click()
+        page.wait_for_url("**/login/")
+        context.close()
+    return portal

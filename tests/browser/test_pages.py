@@ -1,0 +1,191 @@
+"""Every page of the portal in a browser: WCAG 2.2 AA, no sideways scroll, no console or CSP error, no 404,
+no request elsewhere, within the page budget (UX section 5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import PASSWORD, STAFF, Portal, Visitor
+from tests.files import png
+
+WIDTHS = pytest.mark.parametrize("width", [320, 1280])
+SIGNED_OUT = ["/login/", "/password/", "/password/sent/", "/help/family/"]
+
+
+@pytest.fixture
+def paper(tmp_path: Path) -> str:
+    path = tmp_path / "card.png"
+    path.write_bytes(png().read())
+    return str(path)
+
+
+@WIDTHS
+def test_pages_for_anyone(portal: Portal, visitor: Visitor, width: int):
+    for path in SIGNED_OUT:
+        visitor.go(path)
+        visitor.assert_clean()
+
+
+@WIDTHS
+def test_pages_that_say_what_is_wrong(families: Portal, visitor: Visitor, width: int):
+    visitor.expected |= {403, 404, 410}
+    page = visitor.page
+    for path in ["/login/", "/password/"]:
+        visitor.go(path)
+        page.locator("main [type=submit]").first.click()
+        assert page.title().startswith("Error")
+        assert page.evaluate("document.activeElement.hasAttribute('data-error-summary')")
+        page.locator("[data-error-summary] a").first.click()
+        assert page.evaluate("document.activeElement.tagName") == "INPUT"
+        visitor.assert_clean()
+    for path in ["/nothing/here/", "/password/" + "x" * 43 + "/"]:
+        visitor.go(path)
+        visitor.assert_clean()
+
+
+@WIDTHS
+def test_choosing_the_password(families: Portal, visitor: Visitor, width: int):
+    visitor.go("/password/")
+    before = families.links_to("chen@example.org")
+    visitor.page.get_by_label("Email").fill("chen@example.org")
+    visitor.page.locator("main [type=submit]").first.click()
+    visitor.assert_clean()
+    visitor.page.goto(families.next_link("chen@example.org", before))
+    visitor.assert_clean()
+    visitor.page.locator("[name=new_password1]").fill("short")
+    visitor.page.locator("main form [type=submit]").first.click()
+    assert "at least 15" in visitor.page.locator("[data-error-summary]").inner_text()
+    visitor.assert_clean()
+
+
+@WIDTHS
+def test_pages_of_a_signed_in_family(families: Portal, visitor: Visitor, paper: str, width: int):
+    visitor.expected |= {404, 409}
+    page = visitor.page
+    visitor.sign_in()
+    assert "Who is this for?" in page.locator("h1").inner_text()
+    visitor.assert_clean()
+    page.get_by_label("First name").fill("Zelda")
+    page.get_by_label("Date of birth").fill("04/27/2016")
+    page.locator("main form [type=submit]").first.click()
+    visitor.assert_clean()
+    page.get_by_label("Date of birth").fill("2016/04/27")
+    page.locator("main form [type=submit]").first.click()
+    assert "We could not find a match" in page.locator("main").inner_text()
+    visitor.assert_clean()
+    for path in ["/account/", "/password/change/"]:
+        visitor.go(path)
+        visitor.assert_clean()
+
+    mia = visitor.choose("Mia", "2016/04/27")
+    visitor.assert_clean()
+    visitor.go(f"{mia}documents/")
+    visitor.assert_clean()
+    page.locator("main form [type=submit]").last.click()
+    visitor.assert_clean()
+    page.locator("[name=files]").set_input_files(paper)
+    page.locator("[name=note]").fill("both sides")
+    page.locator("main form:has([name=files]) [type=submit]").click()
+    assert page.locator("[data-notice]").count() == 1
+    visitor.assert_clean()
+    page.locator("[data-document] a").first.click()
+    visitor.assert_clean()
+    visitor.go(mia)
+    visitor.assert_clean()
+
+    visitor.choose("Leo", "2018/09/03")
+    visitor.go(mia)
+    assert "Mia" in page.locator("main").inner_text()
+    visitor.assert_clean()
+    visitor.go("/who/")
+    visitor.assert_clean()
+
+
+@WIDTHS
+def test_ambiguous_pair(families: Portal, visitor: Visitor, width: int):
+    visitor.sign_in("chen@example.org")
+    visitor.page.get_by_label("First name").fill("Sam")
+    visitor.page.get_by_label("Date of birth").fill("2010/05/05")
+    visitor.page.locator("main form [type=submit]").first.click()
+    assert "Call us" in visitor.page.locator("main").inner_text()
+    visitor.assert_clean()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_admin_pages(families: Portal, visitor: Visitor, width: int):
+    page = visitor.page
+    visitor.go("/admin/")
+    visitor.assert_clean()
+    page.locator("[name=username]").fill(STAFF[0])
+    page.locator("[name=password]").fill(STAFF[1])
+    page.locator("[type=submit]").click()
+    visitor.assert_clean()
+    for path in [
+        "/admin/households/member/",
+        "/admin/accounts/householdaccount/",
+        "/admin/documents/document/",
+    ]:
+        visitor.go(path)
+        visitor.assert_clean()
+    visitor.go("/admin/households/member/?q=mia")
+    page.locator("#result_list th a").first.click()
+    assert "2016/04/27" in page.locator("#content").inner_text()
+    visitor.assert_clean()
+
+
+def test_a_page_is_small(families: Portal, visitor: Visitor):
+    """UX section 5: cold, at most 30 KB over the wire and 6 requests."""
+    visitor.sign_in()
+    home = visitor.choose("Leo", "2018/09/03")
+    wire: list[int] = []
+    browser = visitor.context.new_cdp_session(visitor.page)
+    browser.send("Network.enable")
+    browser.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    browser.on("Network.loadingFinished", lambda done: wire.append(done["encodedDataLength"]))
+    for path in ["/help/family/", "/who/", home, f"{home}documents/"]:
+        wire.clear()
+        visitor.go(path)
+        visitor.page.wait_for_load_state("networkidle")
+        assert 1 < len(wire) <= 6, (path, wire)
+        assert sum(wire) <= 30 * 1024, (path, wire)
+
+
+def test_password_can_be_shown_and_pasted(portal: Portal, visitor: Visitor):
+    visitor.go("/login/")
+    field = visitor.page.locator("[name=password]")
+    field.focus()
+    visitor.page.keyboard.insert_text(PASSWORD)
+    assert field.get_attribute("type") == "password"
+    visitor.page.get_by_role("button", name="Show").click()
+    assert field.get_attribute("type") == "text"
+    assert field.input_value() == PASSWORD
+
+
+def test_warning_before_the_idle_sign_out(families: Portal, visitor: Visitor):
+    """UX TO-1, TO-2: warned two minutes before, Escape stays, silence signs out."""
+    visitor.page.clock.install()
+    visitor.sign_in()
+    visitor.choose("Leo", "2018/09/03")
+    visitor.page.clock.fast_forward(13 * 60 * 1000 + 1000)
+    dialog = visitor.page.get_by_role("dialog")
+    assert dialog.is_visible()
+    visitor.assert_clean()
+    with visitor.page.expect_response("**/session/stay/") as staying:
+        visitor.page.keyboard.press("Escape")
+    assert staying.value.status == 204
+    assert not dialog.is_visible()
+
+
+def test_typed_text_outlives_the_idle_page(families: Portal, visitor: Visitor):
+    """UX TO-3, PRODUCT A4: the page is left by itself, what was typed is there when it opens again."""
+    visitor.page.clock.install()
+    visitor.sign_in()
+    home = visitor.choose("Leo", "2018/09/03")
+    visitor.go(f"{home}documents/")
+    visitor.page.locator("[name=note]").fill("half a sentence")
+    visitor.page.clock.fast_forward(15 * 60 * 1000 + 5000)
+    visitor.page.get_by_text("The note you typed is back").wait_for()
+    assert visitor.page.locator("[name=note]").input_value() == "half a sentence"
+    assert visitor.page.locator("[data-document]").count() == 0
