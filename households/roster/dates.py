@@ -50,8 +50,11 @@ class DateOrder:
         self._patterns = [_YEAR_FIRST]
         if date_format is not None:
             named = _pattern(date_format)
-            # YYYY/DD/MM beside year-month-day would be a guess.
-            self._patterns = [named] if named.pattern.startswith("(?P<Y>") else [_YEAR_FIRST, named]
+            # 2016/04/05 or 20120112 could be either; then only the named order is read.
+            alone = re.fullmatch(r"[%YMDymd]*", date_format.strip()) or named.pattern.startswith(
+                "(?P<Y>"
+            )
+            self._patterns = [named] if alone else [_YEAR_FIRST, named]
 
     def read(self, typed: str) -> datetime.date:
         """Raises BadDate; never takes a date in an order that was not named."""

@@ -1,0 +1,247 @@
+"""What a file may look like, and what happens when it cannot be read."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from households.models import Member
+from households.roster.report import UnreadableFile
+from households.roster.roster_import import import_roster
+
+pytestmark = pytest.mark.django_db
+HEADER = "patient_id,mrn,first_name,last_name,date_of_birth,email"
+RENEE = "P1,V1,Renée,O’Brien,2016-04-27,rivera@example.org"
+MIA = "P2,V2,Mia,Rivera,2016-04-27,rivera@example.org"
+
+
+@pytest.mark.parametrize("encode", [str.encode, lambda text: codecs.BOM_UTF8 + text.encode()])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_csv_in_every_dialect(run, encode, delimiter, line_end):
+    text = f"{HEADER}\n{RENEE}\n{MIA}\n".replace(",", delimiter).replace("\n", line_end)
+    outcome = run(encode(text))
+    assert (outcome.status, outcome.last_line) == (
+        0,
+        "created 2, changed 0, unchanged 0, refused 0",
+    )
+    assert Member.objects.get(patient_id="P1").first_name == "Renée"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_other_encodings(run, encoding):
+    run(f"{HEADER}\n{RENEE}\n".encode(encoding))
+    member = Member.objects.get()
+    assert (member.first_name, member.last_name) == ("Renée", "O’Brien")
+
+
+def test_one_broken_byte_does_not_spoil_every_accent(run):
+    data = f"{HEADER}\n{RENEE}\n{MIA}\n".encode().replace(b"Mia", b"M\xe9a")
+    outcome = run(data)
+    assert outcome.last_line == "created 1, changed 0, unchanged 0, refused 1"
+    assert "line 3  P2" in outcome.line_of("unreadable_line")
+    assert Member.objects.get().first_name == "Renée"
+
+
+def test_columns_in_any_order_under_other_names_and_unknown_ones(run):
+    outcome = run(
+        "E-Mail,Favourite colour,LAST NAME,D.O.B.,fname,Chart #\na@example.org,red,Rivera,20160427,Mia,7\n"
+    )
+    assert outcome.status == 0
+    assert "Favourite colour" in outcome.line_of("unknown_column")
+    assert Member.objects.get().patient_id == "7"
+
+
+def test_excels_own_first_line_and_trailing_delimiters(run):
+    assert run(f"sep=;\n{HEADER};;\n{MIA};;\n".replace(",", ";")).status == 0
+
+
+def test_an_address_beside_a_city_is_a_street(run):
+    run(f"{HEADER},Address,City\n{MIA},1 Elm St,Boston\n")
+    assert Member.objects.get().address_1 == "1 Elm St"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"\xef\xbb\xbf \r\n \n", "empty"),
+        (b"PK\x03\x04" + bytes(200), "Excel workbook"),
+        (b"\xd0\xcf\x11\xe0" + bytes(200), "old Excel"),
+        (b"%PDF-1.7 ...", "PDF"),
+        (bytes(range(256)) * 20, "not a text file"),
+        (f"{HEADER}\n{MIA}\n".encode("utf-16-le"), "UTF-16"),
+        (codecs.BOM_UTF16_LE + b"a", "UTF-16"),
+        (b"<html><body>Sign in</body></html>", "web page"),
+        (b"[{}]", "JSON list"),
+        (b'{"resourceType": "Bundle",\n "entry": []\n}', "several lines"),
+        (b'{"resourceType": "Observation"}', "Observation"),
+        (b"hello\nworld\n", "first line names the columns"),
+        (b"BHS|^~\\&|PMS\rBTS|0\r", "No HL7 message"),
+        (b"first_name,last_name,email\n", "date_of_birth"),
+        (b"patient_id,date_of_birth,email\n", "first_name"),
+        (b"first_name,date_of_birth,email\n", "patient_id"),
+        (b"patient_id,pid,first_name,dob\n", "Two columns stand for patient_id"),
+        (b"patient_id,first_name,dob,email,Email Address\n", "Two columns stand for email"),
+        (b"patient_id,first_name,dob,email,email\n", "Two columns stand for email"),
+    ],
+)
+def test_what_cannot_be_read_at_all_is_said_and_nothing_is_written(run, content, words):
+    outcome = run(content)
+    assert outcome.status == 2
+    assert words in outcome.err
+    assert not Member.objects.exists()
+
+
+def test_a_missing_essential_column_names_what_was_found_and_what_is_accepted(run):
+    outcome = run("pid,Vorname,Geburtstag\n1,Mia,2016-04-27\n")
+    assert "Columns found: pid, Vorname, Geburtstag" in outcome.err
+    assert "given name" in outcome.err
+    assert "birth date" in outcome.err
+
+
+@pytest.mark.parametrize("name", ["nowhere.csv", "", "a\x00b"])
+def test_no_such_file(run, name):
+    assert run(Path(name)).status == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ("P9,V9,Leo", "wrong_number_of_cells"),
+        ("P9,V9,Leo,Rivera,2018-09-03,a@example.org,surplus", "wrong_number_of_cells"),
+        ('P9,V9,"Leo,Rivera,2018-09-03,a@example.org', "unreadable_line"),
+        ('P9,V9,"Leo" Joe,Rivera,2018-09-03,a@example.org', "unreadable_line"),
+        ("P9,V9,L\x00eo,Rivera,2018-09-03,a@example.org", "unreadable_line"),
+        ("P9\x00,V9,Leo,Rivera,2018-09-03,a@example.org", "unreadable_line"),
+        ("P9,V9,L\x1b[2Jeo,Rivera,2018-09-03,a@example.org", "unreadable_line"),
+        (f"P9,V9,{'L' * 201},Rivera,2018-09-03,a@example.org", "too_long_value"),
+        (f"P9,V9,{'L' * 100_000},Rivera,2018-09-03,a@example.org", "too_long_value"),
+        (f"P9,V9,{'L' * 1_000_000},Rivera,2018-09-03,a@example.org", "unreadable_line"),
+        (f"P9,V9,{chr(0xFDFA) * 200},Rivera,2018-09-03,a@example.org", "too_long_value"),
+        (f"{'9' * 65},V9,Leo,Rivera,2018-09-03,a@example.org", "too_long_value"),
+        (",,Leo,Rivera,2018-09-03,a@example.org", "missing_patient_id"),
+        ("P9,V9,\u200b \u00a0,Rivera,2018-09-03,a@example.org", "missing_first_name"),
+    ],
+)
+def test_a_bad_row_is_named_and_the_others_go_in(run, row, kind):
+    outcome = run(f"{HEADER}\n{RENEE}\n{row}\n{MIA}\n")
+    assert outcome.status == 1
+    assert outcome.last_line == "created 2, changed 0, unchanged 0, refused 1"
+    assert outcome.line_of(kind).startswith("  line 3")
+    assert outcome.out.isprintable() or all(
+        character.isprintable() or character == "\n" for character in outcome.out
+    )
+
+
+def test_a_cell_over_several_lines_is_one_row(run):
+    outcome = run(
+        f'{HEADER},address_1\n{RENEE},"1 Elm St\nApt 2"\n{MIA},x\n{MIA.replace("P2", "P3")},"\n'
+    )
+    assert Member.objects.get(patient_id="P1").address_1 == "1 Elm St Apt 2"
+    assert outcome.line_of("unreadable_line").startswith("  line 5")
+
+
+def test_the_report_holds_no_names_and_no_dates(run):
+    outcome = run(f"{HEADER}\n{RENEE}\nP3,V3,Leo,,04/27/2016,none\nP3,V3,Leon,,2016-13-27,none\n")
+    for private in ("Renée", "Brien", "Leo", "2016-13-27", "04/27/2016", "rivera@"):
+        assert private not in outcome.out
+
+
+@pytest.mark.parametrize("sample", ["roster-openemr-style.csv", "Patient.ndjson", "adt.hl7"])
+def test_a_damaged_file_never_raises(samples, tmp_path, sample):
+    """Bytes changed, cut out and doubled at random, always the same way."""
+    whole = (samples / sample).read_bytes()[:6_000]
+    chance = random.Random(sample)
+    for _ in range(15):
+        data = bytearray(whole)
+        for _ in range(chance.randrange(1, 30)):
+            place = chance.randrange(len(data))
+            match chance.randrange(4):
+                case 0:
+                    data[place] = chance.randrange(256)
+                case 1:
+                    del data[place : place + chance.randrange(1, 200)]
+                case 2:
+                    data[place:place] = chance.choice(
+                        [b'"', b"|", b"\x00", b"\xed\xa0\x80", b"\r", b"{[", b"~^&\\"]
+                    )
+                case 3:
+                    data[place:place] = data[place : place + chance.randrange(300)]
+        path = tmp_path / "damaged"
+        path.write_bytes(data)
+        with contextlib.suppress(UnreadableFile):
+            import_roster(path)
+        Member.objects.all().delete()
+
+
+_CELLS = st.text(alphabet=st.characters(exclude_categories=[]), max_size=12) | st.sampled_from(
+    [
+        "P1",
+        "V1",
+        '"',
+        "2016-04-27",
+        "a@b.example",
+        "1/2/2016",
+        "0000-00-00",
+        "9999-99-99",
+        "Jr.",
+        "?",
+        "\u0130",
+    ]
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rows=st.lists(st.lists(_CELLS, min_size=6, max_size=6), min_size=1, max_size=4))
+def test_any_text_in_any_cell_never_raises(tmp_path, rows):
+    path = tmp_path / "odd"
+    text = "\n".join([HEADER, *(",".join(row) for row in rows)])
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    report = import_roster(path)
+    assert Member.objects.count() == report.created
+    Member.objects.all().delete()
+
+
+def test_the_command_alone_ends_with_the_summary_and_draws_no_bar_into_a_pipe(samples, tmp_path):
+    """The real command, its streams and exit statuses, in a locale that knows ASCII only."""
+    now = connection.settings_dict
+    address = {
+        "sqlite": f"sqlite:///{now['NAME']}",
+        "postgresql": f"postgresql://{now['USER']}:{now['PASSWORD']}@{now['HOST']}:{now['PORT']}/{now['NAME']}",
+    }[connection.vendor]
+
+    def import_roster(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        manage = Path(__file__).parents[3] / "manage.py"
+        environment = {
+            "PORTAL_LOCAL": "1",
+            "PORTAL_DATA": str(tmp_path),
+            "PYTHONIOENCODING": "ascii",
+            **more,
+        }
+        return subprocess.run(
+            [sys.executable, str(manage), "import_roster", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    good = import_roster(str(samples / "adt.hl7"), "--dry-run", DATABASE_URL=address)
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.endswith("\ncreated 40, changed 0, unchanged 0, refused 0\n")
+    without_tables = import_roster(str(samples / "adt.hl7"))
+    assert without_tables.returncode == 2
+    assert "migrate" in without_tables.stderr
+    assert "Traceback" not in without_tables.stderr
