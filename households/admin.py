@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -33,10 +33,17 @@ admin.site.register(HouseholdAccount, HouseholdAccountAdmin)
 
 
 # A change to one of these closes a chart that is open right now (SECURITY R-WP-3, R-WP-12).
-IDENTITY = frozenset(
-    "first_name middle_name last_name suffix preferred_name date_of_birth email status "
-    "portal_access".split()
-)
+IDENTITY = {
+    "first_name",
+    "middle_name",
+    "last_name",
+    "suffix",
+    "preferred_name",
+    "date_of_birth",
+    "email",
+    "status",
+    "portal_access",
+}
 
 
 def year_first(day: datetime.date | None) -> str:
@@ -135,8 +142,19 @@ class MemberForm(VersionedForm):
     )
 
 
+class AlsoCalledForm(forms.ModelForm):
+    class Meta:
+        model = AlsoCalled
+        fields = ("name",)
+        # A table row has no label of its own.
+        widgets: ClassVar = {
+            "name": forms.TextInput(attrs={"aria-label": gettext_lazy("also called")})
+        }
+
+
 class AlsoCalledInline(admin.TabularInline):
     model = AlsoCalled
+    form = AlsoCalledForm
     extra = 1
     verbose_name = gettext_lazy("name that the family may type instead of the first name")
     verbose_name_plural = gettext_lazy("also called")

@@ -21,7 +21,7 @@ from accounts.models import HouseholdAccount, StaffAccount
 from households.models import Member, Practice
 
 # Fixed, so that a tour can be written down: it opens made-up people on 127.0.0.1 and nothing else.
-FAMILY_PASSWORD = "paper boats in the harbor"
+FAMILY_PASSWORD = "paper boats in the harbor"  # noqa: S105  (of nobody)
 READY = "rivera@family.example"
 TO_SET_UP = "moreno@family.example"
 STAFF = "owner@harbor.example"

@@ -38,23 +38,15 @@ def admin_addresses() -> list[str]:
 
     (admin,) = [r for r in get_resolver().url_patterns if str(r.pattern) == "admin/"]
     walk(admin.url_patterns, "/admin/")
-    return [
-        _filled(route) for route in found if "(" not in route and "<url>" not in route
-    ]
+    return [_filled(route) for route in found if "(" not in route and "<url>" not in route]
 
 
 def _filled(route: str) -> str:
     if not ROW.search(route):
         return route.replace("<int:content_type_id>/<path:object_id>", "1/1")
     app_label, model_name = route.split("/")[2:4]
-    first = (
-        "1"
-        if app_label == "r"
-        else apps.get_model(app_label, model_name).objects.first()
-    )
-    return ROW.sub(str(getattr(first, "pk", first)), route).replace(
-        "<int:content_type_id>", "1"
-    )
+    first = "1" if app_label == "r" else apps.get_model(app_label, model_name).objects.first()
+    return ROW.sub(str(getattr(first, "pk", first)), route).replace("<int:content_type_id>", "1")
 
 
 OPEN_TO_ALL = {"/admin/login/", "/admin/jsi18n/"}
@@ -104,21 +96,12 @@ def test_an_empty_field_neither_signs_in_nor_ends_the_count_of_guesses(cast, cli
     assert client.post("/admin/login/", ADMIN_FORM).status_code == 429
 
 
-def test_a_household_password_does_not_open_admin_even_under_a_staff_email(
-    cast, client
-):
-    answer = client.post(
-        "/admin/login/", {"username": "nurse@example.org", "password": PASSWORD}
-    )
+def test_a_household_password_does_not_open_admin_even_under_a_staff_email(cast, client):
+    answer = client.post("/admin/login/", {"username": "nurse@example.org", "password": PASSWORD})
     assert answer.status_code == 200
-    assert "do not match a staff account. Families sign in at the portal." in text_of(
-        answer
-    )
+    assert "do not match a staff account. Families sign in at the portal." in text_of(answer)
     assert client.get("/admin/").status_code == 302
-    assert (
-        AuditEvent.objects.filter(action="staff-sign-in", outcome="refused").count()
-        == 1
-    )
+    assert AuditEvent.objects.filter(action="staff-sign-in", outcome="refused").count() == 1
 
 
 def test_a_staff_password_does_not_open_the_portal(cast, client):
@@ -145,9 +128,7 @@ def test_sign_in_and_sign_out_are_in_the_audit(cast, client):
     assert (entry.outcome, entry.staff_id) == ("ok", cast.nurse_staff.pk)
     answer = client.post("/admin/logout/")
     assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
-    assert (
-        AuditEvent.objects.get(action="staff-sign-out").staff_id == cast.nurse_staff.pk
-    )
+    assert AuditEvent.objects.get(action="staff-sign-out").staff_id == cast.nurse_staff.pk
     assert client.get("/admin/").status_code == 302
 
 
@@ -165,10 +146,7 @@ def test_guessing_is_paused_with_the_time_to_wait(cast, client):
     assert 0 < int(answer.headers["Retry-After"]) <= 60
     assert "Too many attempts. Try again in 1 minute." in text_of(answer)
     assert client.get("/admin/").status_code == 302
-    assert (
-        AuditEvent.objects.filter(action="throttle", outcome="staff-sign-in").count()
-        == 1
-    )
+    assert AuditEvent.objects.filter(action="throttle", outcome="staff-sign-in").count() == 1
 
 
 def test_the_index_is_grouped_by_job(cast, client):
@@ -196,9 +174,7 @@ def test_the_queues_own_pages_are_not_mounted(cast, client):
 
 
 def test_the_help_text_is_filled_in_and_ready_to_copy(cast, client):
-    Practice.objects.create(
-        pk=1, name="Harbor Family Medicine", sender="hello@harbor.example"
-    )
+    Practice.objects.create(pk=1, name="Harbor Family Medicine", sender="hello@harbor.example")
     sign_in_as_staff(client)
     answer = client.get("/admin/help-text/")
     text = text_of(answer)
@@ -209,9 +185,7 @@ def test_the_help_text_is_filled_in_and_ready_to_copy(cast, client):
 
 
 @pytest.mark.parametrize("address", ["/admin/", "/admin/login/", "/admin/help-text/"])
-def test_admin_has_the_strict_policy_and_no_script_or_style_in_the_page(
-    cast, client, address
-):
+def test_admin_has_the_strict_policy_and_no_script_or_style_in_the_page(cast, client, address):
     if address != "/admin/login/":
         sign_in_as_staff(client)
     answer = client.get(address)
@@ -254,9 +228,7 @@ def test_staff_without_permission_get_nothing(one_of_each, newcomer, method):
         if address in OPEN_TO_STAFF:
             continue
         answer = getattr(newcomer, method)(address)
-        assert answer.status_code in {403, 404, 405} or _to_a_refusal(
-            newcomer, answer
-        ), (
+        assert answer.status_code in {403, 404, 405} or _to_a_refusal(newcomer, answer), (
             address,
             answer.status_code,
         )
@@ -264,10 +236,7 @@ def test_staff_without_permission_get_nothing(one_of_each, newcomer, method):
 
 def _to_a_refusal(client: Client, answer) -> bool:
     """Django sends /admin/…/1/ on to its change page, which refuses."""
-    return (
-        answer.status_code == 302
-        and client.get(answer.headers["Location"]).status_code == 403
-    )
+    return answer.status_code == 302 and client.get(answer.headers["Location"]).status_code == 403
 
 
 def test_staff_without_permission_see_an_index_that_says_what_to_do(newcomer):
@@ -331,9 +300,7 @@ def test_staff_change_their_own_password_with_the_current_one(cast, client):
 
     right = fields_of(page, old_password=NURSE_PASSWORD, **typed)
     assert client.post("/admin/password_change/", right).status_code == 302
-    assert (
-        AuditEvent.objects.get(action="password-change").staff_id == cast.nurse_staff.pk
-    )
+    assert AuditEvent.objects.get(action="password-change").staff_id == cast.nurse_staff.pk
     assert client.get("/admin/").status_code == 200
     sign_in_as_staff(Client(), password=new)
 
