@@ -33,6 +33,7 @@ class Portal:
         self.data = data
         self.output = data / "output.txt"
         self.port = free_port()
+        self.seen: list[int] = []  # so that a test that fails leaves nothing running
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")},
             "PORTAL_DATA": str(data),
@@ -85,6 +86,7 @@ class Portal:
         tree, known = [self.process.pid], parents()
         for process in tree:
             tree += [pid for pid, parent in known.items() if parent == process]
+        self.seen = tree
         return tree
 
 
@@ -150,10 +152,10 @@ def new_portal(prepared: Path, tmp_path: Path) -> Iterator[Callable[..., Portal]
 
     yield new
     for portal in made:
-        if hasattr(portal, "process") and portal.process.poll() is None:
-            processes = portal.all()
-            for pid in processes:
-                os.kill(pid, signal.SIGKILL)
+        if hasattr(portal, "process"):
+            for pid in {*portal.all(), *portal.seen}:
+                if any(part in command(pid) for part in ("manage.py", "gunicorn")):
+                    os.kill(pid, signal.SIGKILL)
             portal.process.wait()
 
 
