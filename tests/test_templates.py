@@ -19,6 +19,8 @@ from django.apps import apps
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from tests.cast import sign_in_as_staff
+
 ROOT = Path(settings.BASE_DIR)
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
@@ -336,6 +338,16 @@ def test_the_help_page_writes_what_staff_typed_as_text(client, db) -> None:
     page = client.get("/help/family/").content.decode()
     assert "<b>" not in page
     assert page.count("</textarea>") == 1
+    assert "A family can share one portal login at &lt;/textarea&gt;" in page
+
+
+def test_admin_writes_the_same_text_as_text(client, cast) -> None:
+    from households.models import Practice
+
+    Practice.objects.update_or_create(pk=1, defaults={"name": "</textarea><b>Bold"})
+    sign_in_as_staff(client)
+    page = client.get("/admin/help-text/").content.decode()
+    assert "<b>" not in page
     assert "A family can share one portal login at &lt;/textarea&gt;" in page
 
 
