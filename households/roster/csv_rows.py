@@ -16,6 +16,7 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 # A cell may hold line ends; an unclosed quote must not swallow the rest of the file.
 MOST_LINES_OF_A_ROW = 10
 LONGEST_ADDRESS = 500
+_SEVERAL_LINES = {"address_1", "address_2", "full_address"}
 
 _CITY_STATE_ZIP = re.compile(
     r"(?P<address_1>.+?),\s*(?P<city>[^,]+),\s*(?P<state>[A-Za-z]{2})\.?\s+(?P<postal_code>\d{5}(?:-\d{4})?)"
@@ -102,7 +103,7 @@ def _rows(
         line, used = start + 1, 1
         try:
             cells, used = _record(lines, start, delimiter)
-            if used > 1 and len(cells) != header.width:
+            if used > 1 and _swallowed(cells, header):
                 used = 1
                 raise _Broken("A quotation mark of this line is not closed.")
         except _Broken as error:
@@ -111,6 +112,15 @@ def _rows(
             if any(cell.strip() for cell in cells):
                 yield _row(line, cells, header)
         start += used
+
+
+def _swallowed(cells: list[str], header: Header) -> bool:
+    """An unclosed quote took the next patient's line with it. Addresses have line ends; names do not."""
+    return len(cells) != header.width or any(
+        re.search(r"[\r\n]", cells[index].strip())
+        for field, index in header.cells.items()
+        if field not in _SEVERAL_LINES
+    )
 
 
 def _row(line: int, cells: list[str], header: Header) -> Row | BrokenRow:

@@ -151,6 +151,30 @@ def test_a_cell_over_several_lines_is_one_row(run):
     assert outcome.line_of("unreadable_line").startswith("  line 5")
 
 
+@pytest.mark.parametrize(
+    ("opens", "closes"),
+    [
+        (
+            'P8,V8,"Leo,Rivera,2018-09-03,a@example.org,',
+            'P9,V9,Ann",Rivera,2018-09-03,a@example.org,',
+        ),
+        (
+            'P8,"V8,Leo,Rivera,2018-09-03,a@example.org,',
+            'P9,V9,Ann,Rivera",2018-09-03,a@example.org,',
+        ),
+        (
+            'P8,V8,Leo,Rivera,2018-09-03,a@example.org,"Elm',
+            'P9,V9,Ann,Rivera",2018-09-03,a@example.org,',
+        ),
+    ],
+)
+def test_an_unclosed_quote_does_not_take_the_next_patient_with_it(run, opens, closes):
+    outcome = run("\n".join([f"{HEADER},address_1", f"{RENEE},", opens, closes, f"{MIA},"]))
+    assert outcome.last_line == "created 3, changed 0, unchanged 0, refused 1"
+    assert outcome.line_of("unreadable_line").startswith("  line 3")
+    assert set(Member.objects.values_list("patient_id", flat=True)) == {"P1", "P2", "P9"}
+
+
 def test_the_report_holds_no_names_and_no_dates(run):
     outcome = run(f"{HEADER}\n{RENEE}\nP3,V3,Leo,,04/27/2016,none\nP3,V3,Leon,,2016-13-27,none\n")
     for private in ("Renée", "Brien", "Leo", "2016-13-27", "04/27/2016", "rivera@"):

@@ -182,7 +182,6 @@ def test_a_suffix_moves_only_where_it_is_one(run_rows):
         ("क्\u200dष", "क्\u200dष"),
         ("Ma\u00adria", "Maria"),
         ("Mary\u2003\u00a0Ann", "Mary Ann"),
-        ('"Mary\nAnn"', "Mary Ann"),
     ],
 )
 def test_invisible_characters_go_and_spelling_stays(run_rows, typed, stored):

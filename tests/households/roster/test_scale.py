@@ -32,9 +32,7 @@ def roster(people: int, *, street: str = "Elm Street", host: str = "example.org"
 
 
 def queries(*args, **kwargs) -> int:
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
+    with CaptureQueriesContext(connection) as captured:
         import_roster(*args, **kwargs)
     return len(captured)
 
@@ -91,21 +89,37 @@ def test_what_breaks_half_way_leaves_nothing():
     assert not HouseholdAccount.objects.filter(email_key__endswith="@other.example").exists()
 
 
-def test_what_staff_changed_meanwhile_is_seen():
-    """Between the reading and the writing somebody adds a patient of the list by hand."""
-    times = []
+def change_meanwhile(change):
+    """A progress that lets `change` happen once, between the plan and its writing."""
+    waiting = [change]
 
     def progress(what, expected):
-        if what == "Writing":
-            times.append(expected)
-            if len(times) == 1:
-                Member.objects.create(
-                    patient_id="P3", first_name="Renée3", email="elsewhere@example.org"
-                )
+        if what == "Writing" and waiting:
+            waiting.pop()()
         return lambda done: None
 
-    report = import_roster(roster(4), progress=progress)
+    return progress
+
+
+def test_a_patient_whom_staff_added_meanwhile_is_not_doubled():
+    def add():
+        Member.objects.create(patient_id="P3", first_name="Renée3", email="elsewhere@example.org")
+
+    report = import_roster(roster(4), progress=change_meanwhile(add))
     assert (report.created, report.changed) == (3, 1)
     assert [change.loses for change in report.access_changes] == ["elsewhere@example.org"]
     assert Member.objects.get(patient_id="P3").email == "family0@example.org"
     assert AuditEvent.objects.filter(action="roster-import", outcome="ok").count() == 1
+
+
+def test_an_email_that_staff_changed_meanwhile_is_seen():
+    import_roster(roster(4))
+
+    def move():
+        member = Member.objects.get(patient_id="P3")
+        member.email = "elsewhere@example.org"
+        member.save()
+
+    report = import_roster(roster(4), progress=change_meanwhile(move))
+    assert (report.changed, report.unchanged) == (1, 3)
+    assert [change.loses for change in report.access_changes] == ["elsewhere@example.org"]
