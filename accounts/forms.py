@@ -14,6 +14,7 @@ from accounts.emails import email_key
 from accounts.models import HouseholdAccount
 from accounts.passwords import MAX_LENGTH as LONGEST_PASSWORD
 from accounts.passwords import StrongEnough
+from accounts.widgets import EmailBox, PasswordBox
 
 
 class PlainForm(forms.Form):
@@ -33,7 +34,7 @@ def email_field(hint: str = "") -> forms.CharField:
         label=_("Email"),
         help_text=hint,
         max_length=LONGEST_EMAIL,
-        widget=forms.EmailInput(
+        widget=EmailBox(
             attrs={
                 "autocomplete": "username",
                 "spellcheck": "false",
@@ -53,7 +54,7 @@ def password_field(label: str, autocomplete: str, hint: str = "") -> forms.CharF
         help_text=hint,
         strip=False,
         max_length=LONGEST_PASSWORD,
-        widget=forms.PasswordInput(
+        widget=PasswordBox(
             attrs={
                 "autocomplete": autocomplete,
                 "spellcheck": "false",

@@ -32,7 +32,7 @@ from accounts import audit
 from accounts.access import to_sign_in
 from accounts.models import HouseholdSession
 from households import kept
-from households.models import Binding, Member
+from households.models import Binding, Member, in_household
 
 COLOURS = 6
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 16 random bytes, base64 for addresses
@@ -44,11 +44,7 @@ def current(session: HouseholdSession) -> Binding | None:
     the account's household any more. One query: the household is asked in it, every time."""
     return (
         Binding.objects.select_related("member")
-        .filter(
-            session=session,
-            ended_at=None,
-            member__in=Member.objects.in_household_of(session.account),
-        )
+        .filter(in_household(session.account, "member__"), session=session, ended_at=None)
         .first()
     )
 
@@ -106,8 +102,7 @@ def end_for_members(members: Iterable[Member]) -> int:
 def chosen_before(session: HouseholdSession) -> list[Binding]:
     """The latest choice of everybody whom this session chose by the two facts and may still open; the
     one open now is left out. Latest first."""
-    permitted = Member.objects.in_household_of(session.account)
-    choices = Binding.objects.filter(session=session, member__in=permitted)
+    choices = Binding.objects.filter(in_household(session.account, "member__"), session=session)
     latest: dict[int, Binding] = {}
     for binding in choices.select_related("member").order_by("-bound_at", "-pk"):
         latest.setdefault(binding.member_id, binding)
@@ -170,9 +165,9 @@ def _keep_typed(request: HttpRequest, session: HouseholdSession, key: str) -> Op
     binding = (
         Binding.objects.select_related("member")
         .filter(
+            in_household(session.account, "member__"),
             key=key,
             session__account=session.account_id,
-            member__in=Member.objects.in_household_of(session.account),
         )
         .first()
     )

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import PlainForm
+from accounts.widgets import TextBox
 from households import matching
 
 
@@ -21,7 +22,7 @@ class WhoForm(PlainForm):
         label=_("First name"),
         help_text=_("First name only, as the practice has it on file."),
         max_length=matching.LONGEST_NAME,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=TextBox(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={
             "required": _("Type the first name."),
             "max_length": _("That is too long for a first name. Type the first name only."),
@@ -31,7 +32,7 @@ class WhoForm(PlainForm):
         label=_("Date of birth"),
         help_text=_("YYYY/MM/DD, for example 2016/04/27"),
         max_length=matching.LONGEST_DATE,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=TextBox(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={
             "required": _("Type the date of birth, year first, like 2016/04/27."),
             "max_length": _("Type the date of birth year first, like this: 2016/04/27."),

@@ -7,10 +7,12 @@ equals the account's. `Member.objects.in_household_of(account)` asks it, on ever
 from __future__ import annotations
 
 import datetime
+import time
 import uuid
+from typing import ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -54,10 +56,34 @@ class Practice(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    # Name and phone stand on every page and change about once a year, so a process reads them anew every
+    # few seconds only. Nothing that decides who may see what may ever be remembered like this.
+    REMEMBER_SECONDS = 5
+    _memory: ClassVar[list[tuple[float, Practice]]] = []
+
     @classmethod
     def load(cls) -> Practice:
         """The one row; its defaults before anybody edited it."""
         return cls.objects.filter(pk=1).first() or cls(pk=1)
+
+    @classmethod
+    def remembered(cls) -> Practice:
+        """The one row as it was at most REMEMBER_SECONDS ago; for showing, not for editing."""
+        now = time.monotonic()
+        if not cls._memory or now - cls._memory[0][0] > cls.REMEMBER_SECONDS:
+            cls._memory[:] = [(now, cls.load())]
+        return cls._memory[0][1]
+
+    @classmethod
+    def forget(cls) -> None:
+        """Read it anew next time."""
+        cls._memory.clear()
+
+    def save(self, *args, **kwargs) -> None:
+        super().save(*args, **kwargs)
+        self.forget()
+        # Again at the end: another request may have remembered the old row meanwhile.
+        transaction.on_commit(self.forget)
 
     def clean(self) -> None:
         import zoneinfo
@@ -68,13 +94,28 @@ class Practice(models.Model):
             )
 
 
+def in_household(account: HouseholdAccount, through: str = "") -> Q:
+    """The question itself: on file under this account's email, active, and with portal access.
+
+    `through` is the path to the member from the model that is asked ("member__"), so that a look-up of
+    something of theirs is the same one query.
+    """
+    return Q(
+        **{
+            f"{through}email_key": account.email_key,
+            f"{through}status": Member.Status.ACTIVE,
+            f"{through}portal_access": True,
+        }
+    )
+
+
 class MemberQuerySet(models.QuerySet["Member"]):
     def with_portal_access(self) -> MemberQuerySet:
         return self.filter(status=Member.Status.ACTIVE, portal_access=True).exclude(email_key="")
 
     def in_household_of(self, account: HouseholdAccount) -> MemberQuerySet:
         """Everybody whose chart this account may open, now."""
-        return self.with_portal_access().filter(email_key=account.email_key)
+        return self.filter(in_household(account))
 
 
 class Member(models.Model):

@@ -1,4 +1,4 @@
-"""The practice of a request, read once."""
+"""The practice of a request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def practice_of_request(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path in _WITHOUT_PRACTICE:
             return get_response(request)
-        request.practice = Practice.load()
+        request.practice = Practice.remembered()
         with timezone.override(zoneinfo.ZoneInfo(request.practice.time_zone)):
             return get_response(request)
 

@@ -68,6 +68,13 @@ def cheap_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(PortalArgon2Hasher, "memory_cost", 8)
 
 
+@pytest.fixture(autouse=True)
+def no_practice_from_the_test_before() -> None:
+    from households.models import Practice
+
+    Practice.forget()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def flush_may_empty_the_audit() -> Iterator[None]:
     """Tests with real transactions end with Django's flush, which the audit's triggers refuse. Here, and

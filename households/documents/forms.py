@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import PlainForm
+from accounts.widgets import TextBox
 
 MOST_FILES = 10
 
@@ -46,7 +47,7 @@ class DocumentsForm(PlainForm):
         label=_("Note to the practice"),
         required=False,
         max_length=500,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=TextBox(attrs={"autocomplete": "off"}),
         error_messages={
             "max_length": _(
                 "The note can have %(limit_value)d characters; it has %(show_value)d. Make it shorter."
