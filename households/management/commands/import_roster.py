@@ -40,11 +40,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # A terminal that does not know “ must not stop us.
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
-                stream.reconfigure(
-                    errors="backslashreplace"
-                )  # a terminal that knows no “ must not stop us
+                stream.reconfigure(errors="backslashreplace")
         bars = _Bars()
         try:
             report = import_roster(
