@@ -85,7 +85,6 @@ class HouseholdSession(models.Model):
     objects = HouseholdSessionQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-signed_in_at"]
         indexes = [models.Index(fields=["account", "-signed_in_at"], name="session_account")]
 
     def __str__(self) -> str:

@@ -47,9 +47,10 @@ def household_session(get_response: GetResponse) -> GetResponse:
 
 
 def _resolve(request: HttpRequest, token: str) -> None:
-    session = (
-        HouseholdSession.objects.select_related("account").filter(token_hash=_hash(token)).first()
+    of_this_cookie = HouseholdSession.objects.select_related("account").filter(
+        token_hash=_hash(token)
     )
+    session = next(iter(of_this_cookie), None)
     if session is None:
         return
     over = _why_over(session)

@@ -50,9 +50,7 @@ class StaffSignInForm(AdminAuthenticationForm):
     }
 
     def clean(self) -> dict[str, Any]:
-        if not self.cleaned_data.get("username") or not self.cleaned_data.get(
-            "password"
-        ):
+        if not self.cleaned_data.get("username") or not self.cleaned_data.get("password"):
             # Nothing to check: the fields say so. Not an attempt, and above all not a success.
             return self.cleaned_data
         subject = email_key(self.cleaned_data["username"])

@@ -225,7 +225,7 @@ def password_change(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """This login: where it is and was signed in."""
     session = request.household_session
-    recent = list(session.account.sessions.all()[:20])
+    recent = list(session.account.sessions.order_by("-signed_in_at")[:20])
     for one in recent:
         one.is_this = one.pk == session.pk
     context = {"email": session.account.email_key, "sessions": recent}

@@ -42,11 +42,10 @@ _MEMBER_PAGE = re.compile(r"/for/([A-Za-z0-9_-]{22})/(.*)", re.ASCII)
 def current(session: HouseholdSession) -> Binding | None:
     """The open choice of this session, with its member; None when there is none or the member is not in
     the account's household any more. One query: the household is asked in it, every time."""
-    return (
-        Binding.objects.select_related("member")
-        .filter(in_household(session.account, "member__"), session=session, ended_at=None)
-        .first()
+    open_one = Binding.objects.select_related("member").filter(
+        in_household(session.account, "member__"), session=session, ended_at=None
     )
+    return next(iter(open_one), None)
 
 
 def pick(request: HttpRequest, member: Member) -> Binding:

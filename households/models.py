@@ -167,6 +167,7 @@ class Member(models.Model):
     last_visit = models.DateField(_("last visit"), null=True, blank=True)
     # What staff search by: prefix look-ups on plain indexes, at any size of the practice.
     first_name_key = models.CharField(max_length=400, editable=False, db_index=True)
+    preferred_name_key = models.CharField(max_length=400, editable=False, db_index=True)
     last_name_key = models.CharField(max_length=400, editable=False, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -205,6 +206,7 @@ class Member(models.Model):
         except ValidationError:
             self.email_key = ""
         self.first_name_key = name_key(self.first_name)
+        self.preferred_name_key = name_key(self.preferred_name)
         self.last_name_key = name_key(self.last_name)
 
     @property

@@ -68,4 +68,4 @@ def _named(words: list[str]) -> Q:
 
 
 def _called(key: str) -> Q:
-    return starts_with("first_name_key", key) | Q(preferred_name__istartswith=key)
+    return starts_with("first_name_key", key) | starts_with("preferred_name_key", key)

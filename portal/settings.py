@@ -158,7 +158,8 @@ EMAIL_TIMEOUT = 20
 LANGUAGE_CODE = "en-us"
 LANGUAGES = [("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-USE_I18N = True
+# A tenth of a page's cost, and of no use to anybody before there is a second language.
+USE_I18N = len(LANGUAGES) > 1
 USE_TZ = True
 TIME_ZONE = "UTC"
 

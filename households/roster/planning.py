@@ -20,7 +20,7 @@ from households.roster.report import AccessChange, Entry, Severity, printable
 CHUNK = 500
 # Facts that a chart was chosen by, or that say whether it may be opened (R-WP-3, R-WP-12).
 IDENTITY = ("first_name", "preferred_name", "date_of_birth", "status", "email_key")
-KEYS = ("email_key", "first_name_key", "last_name_key")
+KEYS = ("email_key", "first_name_key", "preferred_name_key", "last_name_key")
 _ON_MEMBER = tuple(name for name in FIELDS if name != "patient_id")
 
 
