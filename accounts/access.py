@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from accounts.requests import PortalRequest
+
 View = Callable[..., HttpResponse]
 
 
@@ -24,7 +26,7 @@ def sign_in_needed(view: View) -> View:
     """A signed-in household may open it; others are sent to sign in."""
 
     @wraps(view)
-    def gated(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def gated(request: PortalRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.household_session is None:
             return to_sign_in(request)
         return view(request, *args, **kwargs)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import audit, sessions, throttle
 from accounts.links import send_password_notice
 from accounts.models import HouseholdAccount, HouseholdSession, PasswordLink
+from accounts.requests import PortalRequest, SignedInRequest
 
 
 def ensure_accounts(email_keys: Iterable[str]) -> int:
@@ -34,7 +34,7 @@ def password_of(account: HouseholdAccount | None) -> str:
 
 
 @transaction.atomic
-def password_set(*, request: HttpRequest, link: PasswordLink, hashed: str) -> bool:
+def password_set(*, request: PortalRequest, link: PasswordLink, hashed: str) -> bool:
     """Use `link` to give its account the password with this hash. Ends every other link and every open
     session of the account, and any pause of its sign-in; a notice is mailed (R-AU-9, R-AU-10).
 
@@ -64,7 +64,7 @@ def password_set(*, request: HttpRequest, link: PasswordLink, hashed: str) -> bo
 
 
 @transaction.atomic
-def password_change(*, request: HttpRequest, hashed: str) -> None:
+def password_change(*, request: SignedInRequest, hashed: str) -> None:
     """Give the signed-in account a new password. This session stays, every other ends, and so does
     every mailed link."""
     session = request.household_session

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.http import HttpRequest
-
 from accounts import actions, audit, passwords, practice_file, throttle
 from accounts.emails import email_key
 from accounts.models import HouseholdAccount
+from accounts.requests import PortalRequest
 from accounts.sessions import address_group
 
 
@@ -29,7 +28,7 @@ class Paused:
 
 
 def household_sign_in(
-    request: HttpRequest, typed_email: str, password: str
+    request: PortalRequest, typed_email: str, password: str
 ) -> HouseholdAccount | Refused | Paused:
     """Check one attempt. Returns the account that is to be signed in, or why not.
 
@@ -46,7 +45,7 @@ def household_sign_in(
             audit.Action.THROTTLE,
             "sign-in",
             request=request,
-            account_id=account and account.pk,
+            account_id=account.pk if account else None,
         )
         return Paused(seconds)
     right, outdated = passwords.matches(password, actions.password_of(account))
@@ -56,7 +55,7 @@ def household_sign_in(
             audit.Action.SIGN_IN,
             _cause(account, right=right, on_file=on_file),
             request=request,
-            account_id=account and account.pk,
+            account_id=account.pk if account else None,
         )
         throttle.failure_everywhere()
         return Refused()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,6 +16,9 @@ from accounts.passwords import MAX_LENGTH as LONGEST_PASSWORD
 from accounts.passwords import StrongEnough
 from accounts.widgets import EmailBox, PasswordBox
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as StrOrPromise
+
 
 class PlainForm(forms.Form):
     """The server says what is missing; browsers do not (UX ALL-7)."""
@@ -23,13 +26,13 @@ class PlainForm(forms.Form):
     use_required_attribute = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         for field in self.fields.values():
             # A text over the limit must reach the server to be told so, not be cut in silence.
             field.widget.attrs.pop("maxlength", None)
 
 
-def email_field(hint: str = "") -> forms.CharField:
+def email_field(hint: StrOrPromise = "") -> forms.CharField:
     return forms.CharField(
         label=_("Email"),
         help_text=hint,
@@ -48,7 +51,9 @@ def email_field(hint: str = "") -> forms.CharField:
     )
 
 
-def password_field(label: str, autocomplete: str, hint: str = "") -> forms.CharField:
+def password_field(
+    label: StrOrPromise, autocomplete: str, hint: StrOrPromise = ""
+) -> forms.CharField:
     return forms.CharField(
         label=label,
         help_text=hint,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from datetime import timedelta
 from email.utils import formataddr
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django_tasks import task
+from django_tasks.base import Task
 
 from accounts import audit, practice_file
 from accounts.models import HouseholdAccount, PasswordLink
@@ -49,7 +51,7 @@ def send_password_link(email_key: str, tries: int = 0) -> str:
             PasswordLink.objects.create(
                 account=account,
                 token_hash=token_hash(token),
-                expires_at=timezone.now() + timezone.timedelta(seconds=settings.LINK_SECONDS),
+                expires_at=timezone.now() + timedelta(seconds=settings.LINK_SECONDS),
             )
             audit.record(audit.Action.LINK_MAIL, "sent", account_id=account.pk)
             _send(
@@ -79,12 +81,12 @@ def send_password_notice(account_id: int, tries: int = 0) -> str:
     return "sent"
 
 
-def _try_again(again, argument: str | int, tries: int, account: HouseholdAccount) -> str:
+def _try_again(again: Task, argument: str | int, tries: int, account: HouseholdAccount) -> str:
     if tries >= len(RETRY_AFTER_MINUTES):
         audit.record(audit.Action.LINK_MAIL, "gave-up", account_id=account.pk)
         return "gave-up"
     audit.record(audit.Action.LINK_MAIL, "mail-server-failed", account_id=account.pk)
-    wait = timezone.timedelta(minutes=RETRY_AFTER_MINUTES[tries])
+    wait = timedelta(minutes=RETRY_AFTER_MINUTES[tries])
     again.using(run_after=timezone.now() + wait).enqueue(argument, tries + 1)
     return "later"
 

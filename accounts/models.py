@@ -7,6 +7,7 @@ two tables, two cookies and two doors: nothing that belongs to one can open the 
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -50,13 +51,13 @@ class HouseholdAccount(models.Model):
 
 class HouseholdSessionQuerySet(models.QuerySet["HouseholdSession"]):
     def open(self) -> HouseholdSessionQuerySet:
-        """Sessions that may still be used: not ended, not idle too long, not older than the absolute limit."""
+        """Sessions that may still be used: not ended, not idle too long, not older than allowed."""
         now = timezone.now()
         return self.filter(
             ended_at=None,
             account__is_active=True,
-            last_seen_at__gt=now - timezone.timedelta(seconds=settings.IDLE_SECONDS),
-            signed_in_at__gt=now - timezone.timedelta(seconds=settings.ABSOLUTE_SECONDS),
+            last_seen_at__gt=now - timedelta(seconds=settings.IDLE_SECONDS),
+            signed_in_at__gt=now - timedelta(seconds=settings.ABSOLUTE_SECONDS),
         )
 
 
@@ -192,5 +193,5 @@ class StaffAccount(AbstractBaseUser, PermissionsMixin):
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(raw_password and normalised(raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
-        return super().check_password(normalised(raw_password))
+    def check_password(self, raw_password: str | None) -> bool:
+        return super().check_password(normalised(raw_password or ""))

@@ -16,6 +16,7 @@ class PortalRequest(HttpRequest):
     client_address: str | None
     household_session: HouseholdSession | None
     ended_session: HouseholdSession | None
+    idle_seconds: int
 
 
 class SignedInRequest(PortalRequest):

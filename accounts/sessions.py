@@ -11,17 +11,20 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.utils import timezone
 
 from accounts import audit
 from accounts.models import HouseholdAccount, HouseholdSession
+from accounts.requests import PortalRequest
 
 End = HouseholdSession.End
-GetResponse: TypeAlias = Callable[[HttpRequest], HttpResponse]
+# Any request: middleware is what makes it a PortalRequest.
+GetResponse: TypeAlias = Callable[[Any], HttpResponse]
 
 
 def household_session(get_response: GetResponse) -> GetResponse:
@@ -34,7 +37,7 @@ def household_session(get_response: GetResponse) -> GetResponse:
     a page that was open belonged, so that typed text can be kept for them.
     """
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def middleware(request: PortalRequest) -> HttpResponse:
         request.client_address = client_address(request)
         request.household_session = request.ended_session = None
         request.idle_seconds = 0
@@ -46,7 +49,7 @@ def household_session(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def _resolve(request: HttpRequest, token: str) -> None:
+def _resolve(request: PortalRequest, token: str) -> None:
     of_this_cookie = HouseholdSession.objects.select_related("account").filter(
         token_hash=_hash(token)
     )
@@ -82,7 +85,7 @@ def _why_over(session: HouseholdSession) -> str:
 
 
 def start(
-    request: HttpRequest, response: HttpResponse, account: HouseholdAccount
+    request: PortalRequest, response: HttpResponse, account: HouseholdAccount
 ) -> HouseholdSession:
     """Sign `account` in: a new token always, also for the same account again (R-SE-2)."""
     if request.household_session is not None:
@@ -110,7 +113,9 @@ def start(
     return session
 
 
-def end(sessions, why: str, *, request: HttpRequest | None = None) -> int:
+def end(
+    sessions: QuerySet[HouseholdSession], why: str, *, request: PortalRequest | None = None
+) -> int:
     """End those of `sessions` (a queryset) that are open. Returns how many; each is in the audit."""
     ended = 0
     for session in sessions.filter(ended_at=None):
@@ -133,7 +138,7 @@ def forget(response: HttpResponse) -> None:
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
 
-def client_address(request: HttpRequest) -> str | None:
+def client_address(request: PortalRequest) -> str | None:
     """The client's address, as told by as many proxies as are trusted and no further (R-AU-7)."""
     hops = [request.META.get("REMOTE_ADDR", "")]
     if settings.TRUSTED_PROXIES:
@@ -145,7 +150,7 @@ def client_address(request: HttpRequest) -> str | None:
         return None
 
 
-def address_group(request: HttpRequest) -> str:
+def address_group(request: PortalRequest) -> str:
     """What the throttle counts as one address: an IPv4 address, or an IPv6 network of 64 bits, which is
     what one home or phone has."""
     if request.client_address is None:

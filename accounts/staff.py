@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -18,6 +18,7 @@ from accounts import audit, throttle
 from accounts.emails import email_key
 from accounts.models import StaffAccount
 from accounts.passwords import normalised
+from accounts.requests import PortalRequest
 from accounts.sessions import GetResponse, address_group
 
 
@@ -54,7 +55,7 @@ class StaffSignInForm(AdminAuthenticationForm):
             # Nothing to check: the fields say so. Not an attempt, and above all not a success.
             return self.cleaned_data
         subject = email_key(self.cleaned_data["username"])
-        address = address_group(self.request)
+        address = address_group(cast(PortalRequest, self.request))
         seconds = throttle.admit(
             (throttle.SIGN_IN_ADDRESS, address),
             (throttle.STAFF_SIGN_IN, subject),

@@ -56,7 +56,8 @@ class Verdict:
 
 
 _COUNT = """
-INSERT INTO accounts_throttle AS counter (door, subject, attempts, window_started, paused_until, last_admitted)
+INSERT INTO accounts_throttle AS counter
+    (door, subject, attempts, window_started, paused_until, last_admitted)
 VALUES (%(door)s, %(subject)s, 1, %(now)s, %(first)s, %(yes)s)
 ON CONFLICT (door, subject) DO UPDATE SET
     last_admitted = (counter.paused_until <= %(now)s AND counter.attempts < %(most)s),

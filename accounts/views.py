@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -26,6 +26,7 @@ from accounts.forms import (
     SignInForm,
 )
 from accounts.models import HouseholdSession
+from accounts.requests import PortalRequest, SignedInRequest
 
 # The opened link's token, kept by the browser for the one page that needs it, so that no address has it.
 _LINK_COOKIE = f"{settings.FAMILY_COOKIE}-link"
@@ -34,7 +35,7 @@ _LINK_COOKIE_SECONDS = 3600
 
 @public
 @require_http_methods(["GET", "HEAD", "POST"])
-def login(request: HttpRequest) -> HttpResponse:
+def login(request: PortalRequest) -> HttpResponse:
     """Email and password. One message for every cause (UX LOG-2)."""
     next_page = own_page(request.POST.get("next") or request.GET.get("next"))
     if request.method != "POST":
@@ -75,14 +76,14 @@ def login(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _login_again(request: HttpRequest, form: SignInForm, next_page: str) -> HttpResponse:
+def _login_again(request: PortalRequest, form: SignInForm, next_page: str) -> HttpResponse:
     context = {"form": form, "next": next_page, "why_ended": ""}
     return render(request, "accounts/login.html", context, status=422)
 
 
 @public
 @require_POST
-def logout(request: HttpRequest) -> HttpResponse:
+def logout(request: PortalRequest) -> HttpResponse:
     """Sign out. Also where the session is over already: nobody wants an error for leaving."""
     with transaction.atomic():
         if request.household_session is not None:
@@ -99,7 +100,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 @public
 @require_http_methods(["GET", "HEAD", "POST"])
-def password_request(request: HttpRequest) -> HttpResponse:
+def password_request(request: PortalRequest) -> HttpResponse:
     """First time here, or forgot your password: the same answer in the same time for every address. The
     typed address only goes into the queue (R-AU-8)."""
     if request.method != "POST":
@@ -126,14 +127,14 @@ def password_request(request: HttpRequest) -> HttpResponse:
 
 @public
 @require_safe
-def password_sent(request: HttpRequest) -> HttpResponse:
+def password_sent(request: PortalRequest) -> HttpResponse:
     context = {"link_hours": max(1, settings.LINK_SECONDS // 3600)}
     return render(request, "accounts/password_sent.html", context)
 
 
 @public
 @require_safe
-def password_open(request: HttpRequest, token: str) -> HttpResponse:
+def password_open(request: PortalRequest, token: str) -> HttpResponse:
     """Where the mailed link leads. Changes nothing, so that mail scanners may follow it; moves the token
     out of the address, which histories and proxies would keep."""
     response = _without_referrer(redirect("password_choose"))
@@ -150,7 +151,7 @@ def password_open(request: HttpRequest, token: str) -> HttpResponse:
 
 @public
 @require_http_methods(["GET", "HEAD", "POST"])
-def password_choose(request: HttpRequest) -> HttpResponse:
+def password_choose(request: PortalRequest) -> HttpResponse:
     """Choose the password, for the holder of an open link. Does not sign in (R-AU-10)."""
     link = links.find_open(request.COOKIES.get(_LINK_COOKIE, ""))
     if link is None:
@@ -174,7 +175,7 @@ def password_choose(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _link_over(request: HttpRequest) -> HttpResponse:
+def _link_over(request: PortalRequest) -> HttpResponse:
     """A link that was used, has expired or never was: a plain page that offers a fresh one at once."""
     context = {"form": LinkRequestForm()}
     return _without_referrer(
@@ -190,7 +191,7 @@ def _without_referrer(response: HttpResponse) -> HttpResponse:
 
 @sign_in_needed
 @require_http_methods(["GET", "HEAD", "POST"])
-def password_change(request: HttpRequest) -> HttpResponse:
+def password_change(request: SignedInRequest) -> HttpResponse:
     """A new password for whoever knows the old one; guessing it is slowed like signing in (R-AU-12)."""
     account = request.household_session.account
     form = PasswordChangeForm(request.POST or None, account=account)
@@ -222,19 +223,19 @@ def password_change(request: HttpRequest) -> HttpResponse:
 
 @sign_in_needed
 @require_safe
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: SignedInRequest) -> HttpResponse:
     """This login: where it is and was signed in."""
     session = request.household_session
-    recent = list(session.account.sessions.order_by("-signed_in_at")[:20])
-    for one in recent:
-        one.is_this = one.pk == session.pk
-    context = {"email": session.account.email_key, "sessions": recent}
+    context = {
+        "email": session.account.email_key,
+        "sessions": session.account.sessions.order_by("-signed_in_at")[:20],
+    }
     return render(request, "accounts/account.html", context)
 
 
 @sign_in_needed
 @require_POST
-def account_end_others(request: HttpRequest) -> HttpResponse:
+def account_end_others(request: SignedInRequest) -> HttpResponse:
     """Sign every other browser of this login out."""
     session = request.household_session
     with transaction.atomic():
@@ -249,12 +250,12 @@ def account_end_others(request: HttpRequest) -> HttpResponse:
 
 @sign_in_needed
 @require_POST
-def session_stay(request: HttpRequest) -> HttpResponse:
+def session_stay(request: SignedInRequest) -> HttpResponse:
     """ "Stay signed in": being asked for is all it takes, the middleware noted the use."""
     return HttpResponse(status=204)
 
 
-def paused(request: HttpRequest, door: str, seconds: int) -> HttpResponse:
+def paused(request: PortalRequest, door: str, seconds: int) -> HttpResponse:
     """Too many attempts: how long, and what still works (UX LOG-3, WRONG-3)."""
     seconds = max(1, seconds)
     context = {"door": door, "seconds": seconds, "minutes": -(-seconds // 60)}
@@ -263,7 +264,7 @@ def paused(request: HttpRequest, door: str, seconds: int) -> HttpResponse:
     return response
 
 
-def _busy(request: HttpRequest) -> HttpResponse:
+def _busy(request: PortalRequest) -> HttpResponse:
     response = render(request, "accounts/busy.html", status=503)
     response.headers["Retry-After"] = "10"
     return response

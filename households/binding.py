@@ -33,6 +33,7 @@ from accounts.access import to_sign_in
 from accounts.models import HouseholdSession
 from households import kept
 from households.models import Binding, Member, in_household
+from households.requests import HouseholdRequest, MemberRequest, PracticeRequest
 
 COLOURS = 6
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 16 random bytes, base64 for addresses
@@ -48,7 +49,7 @@ def current(session: HouseholdSession) -> Binding | None:
     return next(iter(open_one), None)
 
 
-def pick(request: HttpRequest, member: Member) -> Binding:
+def pick(request: HouseholdRequest, member: Member) -> Binding:
     """Make `member` the person this session is for and end the choice before, in one transaction.
 
     `member` comes from a query of the account's household. Two picks at once: the later one wins, whole.
@@ -126,7 +127,7 @@ def gated(patterns: list[URLPattern]) -> list[URLPattern]:
 
 def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
-    def gate(request: HttpRequest, key: str, **kwargs: Any) -> HttpResponse:
+    def gate(request: Any, key: str, **kwargs: Any) -> HttpResponse:
         session = request.household_session
         if request.method == "POST" and "keep_only" in request.POST:
             return _only_keep_typed(request, key)
@@ -176,7 +177,7 @@ def _keep_typed(request: HttpRequest, session: HouseholdSession, key: str) -> Op
     return OpenedFor(binding.member, text_kept)
 
 
-def _only_keep_typed(request: HttpRequest, key: str) -> HttpResponse:
+def _only_keep_typed(request: PracticeRequest, key: str) -> HttpResponse:
     """The idle warning ran out and the page posts its form to be kept, not sent: nobody pressed the
     button (static/portal.js). Shows the page again, with the text, after signing in where needed."""
     session = request.household_session or request.ended_session
@@ -215,7 +216,7 @@ def _stale_page(
 # --- addresses ------------------------------------------------------------------------
 
 
-def member_url(request: HttpRequest, name: str, **kwargs: Any) -> str:
+def member_url(request: MemberRequest, name: str, **kwargs: Any) -> str:
     """The address of a member page under the chart that is open in `request`."""
     return reverse(name, kwargs={"key": request.binding.key, **kwargs})
 

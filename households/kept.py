@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import HouseholdAccount
@@ -39,9 +41,9 @@ def keep(account: HouseholdAccount, member: Member, page: str, posted: Mapping[s
     return True
 
 
-def for_member(account: HouseholdAccount, member: Member):
+def for_member(account: HouseholdAccount, member: Member) -> QuerySet[KeptText]:
     """What this login typed for this person and did not send, latest first (a queryset)."""
-    since = timezone.now() - timezone.timedelta(days=KEPT_DAYS)
+    since = timezone.now() - timedelta(days=KEPT_DAYS)
     return KeptText.objects.filter(account=account, member=member, kept_at__gt=since).order_by(
         "-kept_at"
     )

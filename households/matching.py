@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from django.utils.translation import gettext as _
 
@@ -22,7 +22,8 @@ LONGEST_DATE = 100
 # Letters that Unicode does not decompose, and what people type for them.
 _FOLDED_LETTERS = str.maketrans(
     {
-        "ø": "o", "ł": "l", "đ": "d", "ı": "i", "ħ": "h", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d",
+        "ø": "o", "ł": "l", "đ": "d", "ı": "i", "ħ": "h", "ß": "ss",
+        "æ": "ae", "œ": "oe", "þ": "th", "ð": "d",
     }
 )  # fmt: skip
 # A mark after a letter of these scripts is an accent or a vowel point; after others it is a letter.
@@ -51,6 +52,9 @@ class Person(Protocol):
     preferred_name: str
 
     def also_called_names(self) -> Sequence[str]: ...
+
+
+AnyPerson = TypeVar("AnyPerson", bound=Person)
 
 
 def name_key(name: str) -> str:
@@ -118,7 +122,7 @@ def date_of_birth(typed: str, today: datetime.date) -> datetime.date:
     return date
 
 
-def choose(people: Sequence[Person], typed_name: str) -> Person | NoMatch | Ambiguous:
+def choose(people: Sequence[AnyPerson], typed_name: str) -> AnyPerson | NoMatch | Ambiguous:
     """Which of `people` (of one household, all born on the typed date) is meant.
 
     First the whole legal given names, the preferred name and the "also called" names; only where none of

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import time
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -79,7 +79,7 @@ class Practice(models.Model):
         """Read it anew next time."""
         cls._memory.clear()
 
-    def save(self, *args, **kwargs) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
         self.forget()
         # Again at the end: another request may have remembered the old row meanwhile.
@@ -194,7 +194,7 @@ class Member(models.Model):
                 {"date_of_birth": _("That date is in the future. Check the year.")}
             )
 
-    def save(self, *args, **kwargs) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         self.set_keys()
         super().save(*args, **kwargs)
 
@@ -280,7 +280,7 @@ class Binding(models.Model):
 
 
 class MemberOwnedQuerySet(models.QuerySet):
-    def for_member(self, member: Member):
+    def for_member(self, member: Member) -> Self:
         """The only road to a slice's rows: those of one member. The query is the permission check."""
         return self.filter(member=member)
 

@@ -13,10 +13,10 @@ class PracticeRequest(PortalRequest):
 
 
 class HouseholdRequest(PracticeRequest, SignedInRequest):
-    """Behind accounts.access.sign_in_needed."""
+    """Behind accounts.access.sign_in_needed. `binding` is there once a person is chosen."""
+
+    binding: Binding
 
 
 class MemberRequest(HouseholdRequest):
-    """Behind the gate: the session's open chart."""
-
-    binding: Binding
+    """Behind the gate: `binding` is the session's open chart."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -23,13 +23,14 @@ from households import binding as bindings
 from households.forms import WhoForm
 from households.matching import Ambiguous, NoMatch, choose
 from households.models import Binding, Member
+from households.requests import HouseholdRequest, PracticeRequest
 
 _TIPS_AFTER = 3
 
 
 @public
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: PracticeRequest) -> HttpResponse:
     """Sends everybody on to where they belong."""
     if request.household_session is not None:
         binding = bindings.current(request.household_session)
@@ -41,7 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @sign_in_needed
 @require_http_methods(["GET", "HEAD", "POST"])
-def who(request: HttpRequest) -> HttpResponse:
+def who(request: HouseholdRequest) -> HttpResponse:
     """First name and date of birth choose the person, inside this household only. Opening the page
     changes nothing; every other answer than a match chooses nobody."""
     next_page = own_page(request.POST.get("next") or request.GET.get("next"))
@@ -77,7 +78,7 @@ def who(request: HttpRequest) -> HttpResponse:
     return _to_chart(request, chosen, next_page)
 
 
-def _pick_again(request: HttpRequest, public_id: str, next_page: str) -> HttpResponse:
+def _pick_again(request: HouseholdRequest, public_id: str, next_page: str) -> HttpResponse:
     """One-tap switching: only to somebody this session already chose by the two facts."""
     chosen = next(
         (
@@ -92,19 +93,19 @@ def _pick_again(request: HttpRequest, public_id: str, next_page: str) -> HttpRes
     return _to_chart(request, chosen, next_page)
 
 
-def _to_chart(request: HttpRequest, member: Member, next_page: str) -> HttpResponse:
+def _to_chart(request: HouseholdRequest, member: Member, next_page: str) -> HttpResponse:
     binding = bindings.pick(request, member)
     return redirect(bindings.page_after_pick(binding, next_page))
 
 
-def _offered(request: HttpRequest) -> list[Binding]:
+def _offered(request: HouseholdRequest) -> list[Binding]:
     if not request.practice.one_tap_switching:
         return []
     return bindings.chosen_before(request.household_session)
 
 
 def _who_page(
-    request: HttpRequest,
+    request: HouseholdRequest,
     form: WhoForm,
     next_page: str,
     *,
@@ -125,7 +126,7 @@ def _who_page(
 
 @sign_in_needed
 @require_POST
-def switch(request: HttpRequest) -> HttpResponse:
+def switch(request: HouseholdRequest) -> HttpResponse:
     """Close the open chart and ask who it is for. A POST: no link, prefetch or image can switch."""
     with transaction.atomic():
         closed = bindings.end_current(request.household_session)
@@ -138,7 +139,7 @@ def switch(request: HttpRequest) -> HttpResponse:
 
 @public
 @require_safe
-def help_family(request: HttpRequest) -> HttpResponse:
+def help_family(request: PracticeRequest) -> HttpResponse:
     """How to add family members under one email, in the practice's own words."""
     context = {
         "portal_url": settings.PORTAL_URL,
@@ -148,7 +149,7 @@ def help_family(request: HttpRequest) -> HttpResponse:
     return render(request, "households/help_family.html", context)
 
 
-def help_text(request: HttpRequest) -> str:
+def help_text(request: PracticeRequest) -> str:
     """The same as plain text, to copy into a letter or a mail. Staff see it in admin too."""
     return render_to_string(
         "households/help_family.txt",

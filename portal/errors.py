@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from accounts.requests import PortalRequest
+
 _NOT_TYPED_BY_HAND = {
     "csrfmiddlewaretoken",
     "sending_id",
@@ -34,7 +36,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return render(None, "errors/500.html", status=500)
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: PortalRequest, reason: str = "") -> HttpResponse:
     """The page was opened before a sign-in or sign-out in another tab, or by another site.
 
     Nothing is saved. A second sign-in page of a family that is in already simply goes on. Text that was
@@ -46,6 +48,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     typed = [
         value
         for name, value in request.POST.items()
-        if name not in _NOT_TYPED_BY_HAND and value.strip()
+        if name not in _NOT_TYPED_BY_HAND and str(value).strip()
     ]
     return render(request, "errors/403_csrf.html", {"typed": typed}, status=403)

@@ -10,7 +10,8 @@ def answer_headers(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
     """No page is kept by a browser or proxy (SECURITY R-SE-7), errors and redirects included; it loads
-    nothing from elsewhere and no other site may embed it (R-SE-8). Style sheet and scripts are answered before this and may be kept."""
+    nothing from elsewhere and no other site may embed it (R-SE-8). Style sheet and scripts are answered
+    before this and may be kept."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)

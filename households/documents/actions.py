@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -19,13 +18,14 @@ from accounts.models import HouseholdAccount
 from households.documents.checks import content_type_of
 from households.documents.models import Document
 from households.models import Member
+from households.requests import MemberRequest
 
 _LONGEST_NAME = 120
 
 
 def document_receive(
     *,
-    request: HttpRequest,
+    request: MemberRequest,
     member: Member,
     file: UploadedFile,
     note: str,
@@ -36,19 +36,21 @@ def document_receive(
 
     Raises ValidationError when the file is refused; then nothing of it stays.
     """
-    if file.size > settings.FILE_MB * 1024 * 1024:
+    size = file.size or 0
+    if size > settings.FILE_MB * 1024 * 1024:
         raise ValidationError(
             _("The file is larger than %(size)d MB. Send it in parts, or take a smaller photo.")
             % {"size": settings.FILE_MB}
         )
-    content_type = content_type_of(file, file.name)
+    name = file.name or ""
+    content_type = content_type_of(file, name)
     document = Document(
         member=member,
         sending_id=sending_id,
-        name=shown_name(file.name),
+        name=shown_name(name),
         note=note,
         content_type=content_type,
-        size=file.size,
+        size=size,
         sha256=_sha256(file),
         sent_by=request.household_session.account,
         sent_in=request.household_session,
@@ -71,12 +73,17 @@ def document_receive(
                 object_id=document.public_id,
             )
     except IntegrityError:
-        document.file.storage.delete(document.file.name)
+        _remove(document)
         return kept_before.get()
     except BaseException:
-        document.file.storage.delete(document.file.name)
+        _remove(document)
         raise
     return document
+
+
+def _remove(document: Document) -> None:
+    if document.file.name:
+        document.file.storage.delete(document.file.name)
 
 
 def _leave_room(document: Document) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import warnings
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from django.core.exceptions import ValidationError
+from django.core.files import File
 from django.utils.translation import gettext as _
 
 from households.documents.models import Document
@@ -31,7 +32,7 @@ _FIRST_BYTES = {
 }
 
 
-def content_type_of(file: BinaryIO, name: str) -> Document.ContentType:
+def content_type_of(file: File, name: str) -> Document.ContentType:
     """The type of an uploaded file. Leaves `file` at its start.
 
     Raises ValidationError that says why the file is refused and what to do.
@@ -61,7 +62,7 @@ def content_type_of(file: BinaryIO, name: str) -> Document.ContentType:
     return content_type
 
 
-def _parse_image(file: BinaryIO, content_type: Document.ContentType) -> None:
+def _parse_image(file: File, content_type: Document.ContentType) -> None:
     # Imported here: these libraries are large, and only uploads need them.
     from PIL import Image, UnidentifiedImageError
 
@@ -91,11 +92,11 @@ def _parse_image(file: BinaryIO, content_type: Document.ContentType) -> None:
         raise unreadable from None
 
 
-def _parse_pdf(file: BinaryIO) -> None:
+def _parse_pdf(file: File) -> None:
     import pikepdf
 
     try:
-        with pikepdf.open(file) as pdf:
+        with pikepdf.open(cast(BinaryIO, file)) as pdf:
             if not 0 < len(pdf.pages) <= _MOST_PAGES:
                 raise ValidationError(
                     _("The PDF has no pages, or more than %(most)d. Send it in parts.")

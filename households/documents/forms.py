@@ -38,7 +38,8 @@ class SeveralFilesField(forms.FileField):
 
 
 class DocumentsForm(PlainForm):
-    files = SeveralFilesField(
+    # Django's forms have an attribute of this name too; the declared field is taken out of the class.
+    files = SeveralFilesField(  # type: ignore[assignment]
         label=_("Choose files or take a photo"),
         error_messages={"required": _("Choose a file, or take a photo of the paper.")},
         widget=SeveralFilesInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png,image/jpeg,image/png"}),

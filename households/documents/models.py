@@ -62,7 +62,7 @@ class Document(MemberOwned):
         editable=False,
     )
 
-    objects = DocumentQuerySet.as_manager()
+    objects = DocumentQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
 
     class Meta:
         verbose_name = _("document")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.core.files.uploadedfile import UploadedFile
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,12 +18,13 @@ from households.documents.actions import document_receive, shown_name
 from households.documents.forms import DocumentsForm
 from households.documents.models import Document
 from households.models import Member
+from households.requests import MemberRequest
 
 _PAGE = "documents/"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def document_list(request: HttpRequest, member: Member) -> HttpResponse:
+def document_list(request: MemberRequest, member: Member) -> HttpResponse:
     """The papers of this member, and the form that sends more. Each file has its own result."""
     account = request.household_session.account
     if request.method != "POST":
@@ -49,8 +51,10 @@ def document_list(request: HttpRequest, member: Member) -> HttpResponse:
     return redirect(member_url(request, "documents"))
 
 
-def _receive(request: HttpRequest, member: Member, form: DocumentsForm, file) -> dict[str, object]:
-    name = shown_name(file.name)
+def _receive(
+    request: MemberRequest, member: Member, form: DocumentsForm, file: UploadedFile
+) -> dict[str, object]:
+    name = shown_name(file.name or "")
     try:
         document_receive(
             request=request,
@@ -66,7 +70,7 @@ def _receive(request: HttpRequest, member: Member, form: DocumentsForm, file) ->
 
 
 def _list_page(
-    request: HttpRequest,
+    request: MemberRequest,
     member: Member,
     form: DocumentsForm,
     *,
@@ -86,7 +90,7 @@ def _list_page(
 
 
 @require_safe
-def document_detail(request: HttpRequest, member: Member, public_id: str) -> HttpResponse:
+def document_detail(request: MemberRequest, member: Member, public_id: str) -> HttpResponse:
     document = get_object_or_404(Document.objects.for_member(member), public_id=public_id)
     audit.record(
         audit.Action.VIEW,
@@ -100,7 +104,7 @@ def document_detail(request: HttpRequest, member: Member, public_id: str) -> Htt
 
 
 @require_safe
-def document_file(request: HttpRequest, member: Member, public_id: str) -> HttpResponse:
+def document_file(request: MemberRequest, member: Member, public_id: str) -> FileResponse:
     """The bytes. Only pictures are shown in place, and only as what they are (R-UP-4)."""
     document = get_object_or_404(Document.objects.for_member(member), public_id=public_id)
     audit.record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -13,12 +13,13 @@ from households import kept
 from households.binding import member_url
 from households.documents.models import Document
 from households.models import Member
+from households.requests import MemberRequest
 
 _RECENT = 5
 
 
 @require_safe
-def overview(request: HttpRequest, member: Member) -> HttpResponse:
+def overview(request: MemberRequest, member: Member) -> HttpResponse:
     """What is to do, what was sent, what was typed and not sent."""
     documents = list(Document.objects.for_member(member).values_list("sent_at", "status"))
     audit.record(audit.Action.VIEW, "ok", request=request, object_type="overview")
@@ -26,7 +27,7 @@ def overview(request: HttpRequest, member: Member) -> HttpResponse:
     context = {
         "member": member,
         "tasks": tasks,
-        "done_count": sum(task["done"] for task in tasks),
+        "done_count": sum(bool(task["done"]) for task in tasks),
         "total": len(tasks),
         "recent": [
             {"at": sent_at, "words": _("A paper was sent")}
@@ -38,7 +39,7 @@ def overview(request: HttpRequest, member: Member) -> HttpResponse:
     return render(request, "households/overview/home.html", context)
 
 
-def _documents_task(request: HttpRequest, documents: list) -> dict[str, object]:
+def _documents_task(request: MemberRequest, documents: list) -> dict[str, object]:
     sent = len(documents)
     return {
         "title": _("Documents"),
@@ -51,7 +52,7 @@ def _documents_task(request: HttpRequest, documents: list) -> dict[str, object]:
     }
 
 
-def _kept(request: HttpRequest, member: Member) -> list[dict[str, object]]:
+def _kept(request: MemberRequest, member: Member) -> list[dict[str, object]]:
     """Text typed for this person that was not sent, with the page to carry on at."""
     home = member_url(request, "overview")
     titles = {"documents/": _("Documents")}

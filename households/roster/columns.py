@@ -43,7 +43,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
 
 FIELDS = tuple(name for name in ALIASES if not name.startswith("full_"))
 DATES = ("date_of_birth", "last_visit")
-LIMITS = {name: Member._meta.get_field(name).max_length for name in FIELDS if name not in DATES}
+LIMITS: dict[str, int] = {
+    field.name: field.max_length
+    for field in Member._meta.fields
+    if field.name in FIELDS and field.max_length
+}
 # Two columns for one of these would be a guess about who somebody is or who may open the chart.
 _NEVER_TWICE = {
     "patient_id",
@@ -98,7 +102,7 @@ def read_header(names: list[str]) -> Header:
     if "full_address" in header.cells and {"city", "postal_code"} & header.cells.keys():
         # "Address" beside "City" is the street.
         header.cells.setdefault("address_1", header.cells.pop("full_address"))
-    missing = _missing(header.cells.keys())
+    missing = _missing({*header.cells})
     if missing:
         found_names = ", ".join(printable(name) for name in names if name.strip())
         raise UnreadableFile(

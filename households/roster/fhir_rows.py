@@ -118,7 +118,8 @@ def _row(number: int, resource: dict[str, Any]) -> Row | BrokenRow:
 
 
 def _values(resource: dict[str, Any]) -> dict[str, str]:
-    address = next((one for one in resource.get("address", ()) if one.get("use") != "old"), {})
+    addresses: list[dict[str, Any]] = resource.get("address", [])
+    address = next((one for one in addresses if one.get("use") != "old"), {})
     street = address.get("line", [])
     values = {
         "patient_id": resource.get("id", ""),

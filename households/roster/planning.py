@@ -189,12 +189,12 @@ def _check_result(
         for key, members in known_now.by_email.items()
     }
     for person in people.values():
-        known = known_now.by_patient_id.get(person.patient_id)
-        before = known.email_key if known and known.has_access else ""
+        on_file = known_now.by_patient_id.get(person.patient_id)
+        before = on_file.email_key if on_file and on_file.has_access else ""
         after = person.email_key if person.has_access else ""
         if before == after:
             continue
-        if known:
+        if on_file:
             plan.access_changes.append(
                 AccessChange(
                     line=person.line or 0,

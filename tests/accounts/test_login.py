@@ -183,8 +183,9 @@ def test_token_is_not_in_the_database(cast, client):
 
 @pytest.mark.parametrize(
     "target",
-    ["//evil.example", "/\\evil.example", "https:evil.example", "https://evil.example/", "javascript:alert(1)",
-     "/%09/evil.example", "\t//evil.example", "http://testserver@evil.example/", "%0d%0aX: y"],
+    ["//evil.example", "/\\evil.example", "https:evil.example", "https://evil.example/",
+     "javascript:alert(1)", "/%09/evil.example", "\t//evil.example",
+     "http://testserver@evil.example/", "%0d%0aX: y"],
 )  # fmt: skip
 def test_next_stays_on_this_site(cast, client, target):
     answer = client.post(

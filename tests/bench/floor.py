@@ -69,7 +69,8 @@ settings.configure(
                                     "{% endblock %}{% block main %}<h1>Sign in</h1><form method=post>"
                                     "{% csrf_token %}{{ form.as_p }}<button>Sign in</button></form>"
                                     "{% endblock %}",
-                                    "home.html": "{% extends 'base.html' %}{% block title %}Home{% endblock %}"
+                                    "home.html": "{% extends 'base.html' %}{% block title %}Home"
+                                    "{% endblock %}"
                                     "{% block main %}<h1>{{ user.username }}</h1>{% for one in found %}"
                                     "<p>{{ one.name }} {{ one.codename }}</p>{% endfor %}<ul>"
                                     "{% for row in rows %}<li><a href='/page/{{ row }}/'>A line of the page,"

@@ -162,7 +162,7 @@ def wait_until_ready(portal: Portal, server: subprocess.Popen, log: Path) -> Non
     raise AssertionError(log.read_text("utf-8"))
 
 
-class own_database:  # noqa: N801 - used like a function in a with statement
+class own_database:
     """On PostgreSQL a database of the server's own, dropped afterwards; "" where SQLite is tested."""
 
     def __init__(self, name: str) -> None:

@@ -183,7 +183,7 @@ def test_text_outlives_an_idle_sign_out(family, cast):
             "email": "rivera@example.org",
             "password": "correct-walnut-battery-9",
             "next": f"/for/{key}/documents/",
-        },  # fmt: skip
+        },
     )
     assert login.headers["Location"].startswith("/who/?next=")
     leo = pick(family, *LEO)
