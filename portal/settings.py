@@ -24,6 +24,7 @@ PORT = env.int("PORT", default=8000)
 # `manage.py serve`, which is what `make run` starts, sets this: a machine to try the portal on.
 LOCAL_RUN = env.bool("PORTAL_LOCAL", default=False)
 PORTAL_URL = env.str("PORTAL_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+# On means production: what is unsafe there is refused below.
 PORTAL_HTTPS = env.bool("PORTAL_HTTPS", default=not LOCAL_RUN)
 PORTAL_DEMO = env.bool("PORTAL_DEMO", default=LOCAL_RUN)
 PORTAL_WORKERS = env.int("PORTAL_WORKERS", default=2)
@@ -51,8 +52,10 @@ def _kept_secret() -> str:
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or _kept_secret()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"] if LOCAL_RUN else [])
-if not LOCAL_RUN and not DEBUG and "*" in ALLOWED_HOSTS:
+if PORTAL_HTTPS and "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS may not hold '*': name the portal's host.")
+if PORTAL_HTTPS and DEBUG:
+    raise ImproperlyConfigured("DEBUG shows health data in error pages: never beside PORTAL_HTTPS.")
 
 
 # --- the portal's own limits ----------------------------------------------------------
