@@ -41,7 +41,7 @@ class TooBusy(Exception):
 
 
 @contextmanager
-def _one_of_few() -> Iterator[None]:
+def one_of_few() -> Iterator[None]:
     """Bound the hashes in flight: each takes 19 MiB and a core, and a storm must not starve other pages."""
     if not _hashing.acquire(timeout=_LONGEST_WAIT_SECONDS):
         raise TooBusy
@@ -58,7 +58,7 @@ def normalised(password: str) -> str:
 
 def hashed(password: str) -> str:
     """The text to store. Raises TooBusy."""
-    with _one_of_few():
+    with one_of_few():
         return make_password(normalised(password))
 
 
@@ -71,7 +71,7 @@ def matches(password: str, stored: str) -> tuple[bool, bool]:
     if len(password) > MAX_LENGTH:
         return False, False
     outdated: list[bool] = []
-    with _one_of_few():
+    with one_of_few():
         if not stored:
             make_password(normalised(password))
             return False, False

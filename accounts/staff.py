@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from accounts import audit, throttle
 from accounts.emails import email_key
 from accounts.models import StaffAccount
-from accounts.passwords import normalised
+from accounts.passwords import TooBusy, normalised, one_of_few
 from accounts.requests import PortalRequest
 from accounts.sessions import GetResponse, address_group
 
@@ -32,12 +32,14 @@ class StaffBackend(ModelBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> StaffAccount | None:
-        return super().authenticate(
-            request,
-            username=email_key(username or ""),
-            password=normalised(password or ""),
-            **kwargs,
-        )
+        # Django hashes once for an unknown email too, so this bounds both.
+        with one_of_few():
+            return super().authenticate(
+                request,
+                username=email_key(username or ""),
+                password=normalised(password or ""),
+                **kwargs,
+            )
 
 
 class StaffSignInForm(AdminAuthenticationForm):
@@ -74,6 +76,11 @@ class StaffSignInForm(AdminAuthenticationForm):
             )
         try:
             cleaned = super().clean()
+        except TooBusy:
+            raise ValidationError(
+                _("Too many people are signing in at this moment. Try again in a few seconds."),
+                code="busy",
+            ) from None
         except ValidationError:
             audit.record(audit.Action.STAFF_SIGN_IN, "refused", request=self.request)
             throttle.failure_everywhere()

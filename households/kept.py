@@ -49,6 +49,12 @@ def for_member(account: HouseholdAccount, member: Member) -> QuerySet[KeptText]:
     )
 
 
+def lately(account: HouseholdAccount) -> bool:
+    """Whether this login typed something within the hour that waits for its person to be chosen again."""
+    since = timezone.now() - timedelta(hours=1)
+    return KeptText.objects.filter(account=account, kept_at__gt=since).exists()
+
+
 def on_page(account: HouseholdAccount, member: Member, page: str) -> dict[str, str]:
     """The fields kept for one page; empty when there are none."""
     text = for_member(account, member).filter(page=page).first()

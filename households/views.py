@@ -20,6 +20,7 @@ from accounts.access import public, sign_in_needed
 from accounts.sessions import address_group
 from accounts.views import own_page, paused
 from households import binding as bindings
+from households import kept
 from households.forms import WhoForm
 from households.matching import Ambiguous, NoMatch, choose
 from households.models import Binding, Member
@@ -117,6 +118,7 @@ def _who_page(
         "next": next_page,
         "no_match": no_match,
         "confirmed": _offered(request),
+        "kept_for_going_back": kept.lately(request.household_session.account),
         "tips": no_match
         and throttle.attempts_of(throttle.PICK, str(request.household_session.account_id))
         >= _TIPS_AFTER,

@@ -128,12 +128,19 @@ class PortalAdminSite(admin.AdminSite):
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        from accounts import audit
+        from accounts import audit, throttle
 
-        # Not one transaction with the throttle's count: a refused attempt must stay counted.
+        subject = f"staff {request.user.pk}"
+        if request.method == "POST":
+            # Outside the transaction: a refused attempt must stay counted.
+            verdict = throttle.count(throttle.PASSWORD_CHANGE, subject)
+            if not verdict.admitted:
+                audit.record(audit.Action.THROTTLE, "staff-password-change", request=request)
+                return self._paused(request, verdict.seconds)
         with transaction.atomic():
             response = super().password_change(request, extra_context)
             if request.method == "POST" and response.status_code == 302:
+                throttle.clear(throttle.PASSWORD_CHANGE, subject)
                 audit.record(
                     audit.Action.PASSWORD_CHANGE,
                     "ok",
@@ -141,6 +148,16 @@ class PortalAdminSite(admin.AdminSite):
                     object_type="staffaccount",
                     object_id=request.user.pk,
                 )
+        return response
+
+    def _paused(self, request: HttpRequest, seconds: int) -> HttpResponse:
+        context = {
+            **self.each_context(request),
+            "title": _("Too many attempts"),
+            "minutes": -(-seconds // 60),
+        }
+        response = TemplateResponse(request, "admin/paused.html", context, status=429)
+        response.headers["Retry-After"] = str(max(1, seconds))
         return response
 
 

@@ -420,3 +420,14 @@ def test_odd_ids_are_not_found(family, odd):
     key = pick(family, *MIA)
     for address in [f"/for/{key}/documents/{odd}/", f"/for/{key}/documents/{odd}/file/"]:
         assert family.get(address).status_code == 404
+
+
+def test_picker_says_that_typed_text_waits(family):
+    assert "What you typed is kept" not in family.get("/who/").content.decode()
+    mias = pick(family, *MIA)
+    pick(family, *LEO)
+    send(family, mias, note="for later")
+    assert "What you typed is kept" in family.get("/who/").content.decode()
+    stranger = Client()
+    sign_in(stranger, "okafor@example.org")
+    assert "What you typed is kept" not in stranger.get("/who/").content.decode()

@@ -310,3 +310,38 @@ def test_accents_typed_in_two_ways_are_the_same_staff_password(cast, client):
     cast.nurse_staff.save()
     sign_in_as_staff(client, password="caf\u00e9-lantern-violet-71")
     assert client.get("/admin/").status_code == 200
+
+
+def test_guessing_at_the_staff_password_change_is_slowed(cast, client):
+    """A browser left open at the desk must not become a place to guess from."""
+    from django.urls import reverse
+
+    from tests.cast import NURSE_PASSWORD, sign_in_as_staff
+
+    sign_in_as_staff(client)
+    new = "meadow copper violin raft"
+
+    def change(old):
+        fields = {"old_password": old, "new_password1": new, "new_password2": new}
+        return client.post(reverse("admin:password_change"), fields).status_code
+
+    assert [change("wrong wrong wrong") for _ in range(5)] == [200] * 5
+    assert change(NURSE_PASSWORD) == 429
+    cast.nurse_staff.refresh_from_db()
+    assert cast.nurse_staff.check_password(NURSE_PASSWORD)
+
+
+def test_storm_of_staff_sign_ins_is_told_to_wait(cast, client, monkeypatch):
+    from accounts import passwords
+    from tests.cast import sign_in_as_staff
+
+    monkeypatch.setattr(passwords, "_LONGEST_WAIT_SECONDS", 0.01)
+    for _ in range(passwords._HASHES_AT_ONCE):
+        assert passwords._hashing.acquire(blocking=False)
+    try:
+        answer = client.post("/admin/login/", {"username": "nurse@example.org", "password": "x"})
+    finally:
+        for _ in range(passwords._HASHES_AT_ONCE):
+            passwords._hashing.release()
+    assert "Try again in a few seconds" in answer.content.decode()
+    sign_in_as_staff(client)
