@@ -61,7 +61,10 @@ def login(request: PortalRequest) -> HttpResponse:
     if isinstance(outcome, doors.Paused):
         return paused(request, "sign-in", outcome.seconds)
     if isinstance(outcome, doors.Refused):
-        form.add_error(None, _("That email and password do not match our records."))
+        form.add_error(None, _(
+                "That email and password do not match our records. Check both, or choose a new password with "
+                "the link below."
+            ))
         return _login_again(request, form, next_page)
 
     response = redirect(with_next("who", next_page))
@@ -154,6 +157,12 @@ def password_open(request: PortalRequest, token: str) -> HttpResponse:
 def password_choose(request: PortalRequest) -> HttpResponse:
     """Choose the password, for the holder of an open link. Does not sign in (R-AU-10)."""
     link = links.find_open(request.COOKIES.get(_LINK_COOKIE, ""))
+    audit.record(
+        audit.Action.LINK_OPEN,
+        "ok" if link else "over",
+        request=request,
+        account_id=link.account_id if link else None,
+    )
     if link is None:
         return _link_over(request)
     form = NewPasswordForm(request.POST or None, account=link.account)

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount, HouseholdSession, PasswordLink
 from households.models import Member
 from tests.cast import PASSWORD, pick, sign_in
@@ -137,6 +138,22 @@ def test_opening_changes_nothing_and_leaves_no_token_in_the_address(link):
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert path.split("/")[2] not in page.content.decode()
     assert choose(path).status_code == 302
+
+
+def test_audit_tells_what_became_of_a_link(cast, link):
+    path = link()
+    Client().get(path, follow=True)
+    choose(path)
+    choose(path)
+    told = AuditEvent.objects.filter(action__startswith="link-").order_by("pk")
+    assert list(told.values_list("action", "outcome", "account_id")) == [
+        ("link-request", "asked", None),
+        ("link-mail", "sent", cast.rivera.pk),
+        ("link-open", "ok", cast.rivera.pk),
+        ("link-open", "ok", cast.rivera.pk),
+        ("link-open", "ok", cast.rivera.pk),
+        ("link-open", "over", None),
+    ]
 
 
 def test_link_works_once(link):
