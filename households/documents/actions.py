@@ -96,7 +96,9 @@ def _leave_room(document: Document) -> None:
         or size + document.size > settings.HOUSEHOLD_MB * 1024 * 1024
     ):
         raise ValidationError(
-            _("Your family's space for papers is full. Call the practice, and they will make room.")
+            _(
+                "Your family's space for documents is full. Call the practice, and they will make room."
+            )
         )
 
 
@@ -112,4 +114,4 @@ def shown_name(given: str) -> str:
     """The given file name as a harmless label: no folders, no control or direction-changing characters."""
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", given)[-1])
     name = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip(" .")
-    return name[-_LONGEST_NAME:] or _("Paper")
+    return name[-_LONGEST_NAME:] or _("Document")

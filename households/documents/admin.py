@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from accounts import audit
 from households.admin import FindsPeople, name_and_birth_date, year_first
 from households.documents.models import Document
+from households.documents.serving import document_response
 
 
 @admin.register(Document)
@@ -97,11 +98,4 @@ class DocumentAdmin(FindsPeople):
             raise Http404
         document = get_object_or_404(self.get_queryset(request), pk=pk)
         self._record(request, audit.Action.DOWNLOAD, "ok", document)
-        response = FileResponse(
-            document.file.open("rb"),
-            as_attachment=True,
-            filename=document.name,
-            content_type=document.content_type,
-        )
-        response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-        return response
+        return document_response(document, as_attachment=True)

@@ -17,6 +17,7 @@ from households.binding import member_url
 from households.documents.actions import document_receive, shown_name
 from households.documents.forms import DocumentsForm
 from households.documents.models import Document
+from households.documents.serving import document_response
 from households.models import Member
 from households.requests import MemberRequest
 
@@ -42,8 +43,8 @@ def document_list(request: MemberRequest, member: Member) -> HttpResponse:
     messages.success(
         request,
         ngettext(
-            "%(count)d paper was sent to %(name)s's chart.",
-            "%(count)d papers were sent to %(name)s's chart.",
+            "%(count)d document was sent to %(name)s's chart.",
+            "%(count)d documents were sent to %(name)s's chart.",
             len(sent),
         )
         % {"count": len(sent), "name": member.called},
@@ -116,15 +117,3 @@ def document_file(request: MemberRequest, member: Member, public_id: str) -> Fil
     )
     shown_in_place = "preview" in request.GET and document.is_picture
     return document_response(document, as_attachment=not shown_in_place)
-
-
-def document_response(document: Document, *, as_attachment: bool) -> FileResponse:
-    """Stream a document so that no browser makes more of it than a file of its type (R-UP-4)."""
-    response = FileResponse(
-        document.file.open("rb"),
-        as_attachment=as_attachment,
-        filename=document.name,
-        content_type=document.content_type,
-    )
-    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    return response
