@@ -67,29 +67,20 @@ def _parse_image(file: File, content_type: Document.ContentType) -> None:
     from PIL import Image, UnidentifiedImageError
 
     kind = "JPEG" if content_type is ContentType.JPEG else "PNG"
-    unreadable = ValidationError(
-        _("The picture cannot be read; it may be damaged. Take the photo again.")
-    )
+    unreadable = _("The picture cannot be read; it may be damaged. Take the photo again.")
+    too_large = _("The picture has too many pixels. Take the photo with a normal camera setting.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file, formats=[kind]) as image:
                 # From the header, before anything is decoded: a tiny file can claim to be huge.
                 if image.width * image.height > _MOST_PIXELS:
-                    raise ValidationError(
-                        _(
-                            "The picture has too many pixels. Take the photo with a normal camera setting."
-                        )
-                    )
+                    raise ValidationError(too_large)
                 image.load()
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ):
-        raise unreadable from None
+    except Image.DecompressionBombError:  # Pillow's own limit, also from the header
+        raise ValidationError(too_large) from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        raise ValidationError(unreadable) from None
 
 
 def _parse_pdf(file: File) -> None:
