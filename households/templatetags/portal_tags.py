@@ -35,4 +35,4 @@ def portal_time(at: datetime.datetime | None) -> str:
 @register.filter
 def in_words(day: datetime.date | None) -> str:
     """April 27, 2016, so that a wrong order of month and day is seen; "" without a date."""
-    return date_format(day, "DATE_FORMAT") if day else ""
+    return date_format(day, "F j, Y") if day else ""
