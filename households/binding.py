@@ -22,11 +22,13 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import to_sign_in
@@ -132,8 +134,10 @@ def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         if request.method == "POST" and "keep_only" in request.POST:
             return _only_keep_typed(request, key)
         if session is None:
-            if request.ended_session is not None:
-                _keep_typed(request, request.ended_session, key)
+            ended = request.ended_session
+            opened_for = _keep_typed(request, ended, key) if ended is not None else None
+            if request.method == "POST":
+                _say_not_sent(request, opened_for)
             return to_sign_in(request)
         binding = current(session)
         if binding is not None and secrets.compare_digest(binding.key.encode(), key.encode()):
@@ -142,6 +146,9 @@ def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         opened_for = _keep_typed(request, session, key)
         if binding is None:
             end_current(session)
+            if request.method == "POST":
+                # The picker itself says that typed text is kept.
+                messages.warning(request, _("Nothing was sent: the chart was closed."))
             return redirect("who")
         return _stale_page(request, opened_for, binding)
 
@@ -177,6 +184,14 @@ def _keep_typed(request: HttpRequest, session: HouseholdSession, key: str) -> Op
     return OpenedFor(binding.member, text_kept)
 
 
+def _say_not_sent(request: HttpRequest, opened_for: OpenedFor | None) -> None:
+    """Nobody who pressed Send may think that it went. Names no one: the message waits in a cookie."""
+    if opened_for is not None and opened_for.text_kept:
+        messages.warning(request, _("Nothing was sent. What you typed is kept: sign in to go on."))
+    else:
+        messages.warning(request, _("Nothing was sent: you were signed out."))
+
+
 def _only_keep_typed(request: PracticeRequest, key: str) -> HttpResponse:
     """The idle warning ran out and the page posts its form to be kept, not sent: nobody pressed the
     button (static/portal.js). Shows the page again, with the text, after signing in where needed."""
@@ -209,8 +224,17 @@ def _stale_page(
         "text_kept": bool(opened_for and opened_for.text_kept),
         "same_person": same_person,
         "back_url": f"/for/{binding.key}/{page}",
+        "switch_to": opened_for and _offered_again(request, opened_for.member),
+        "next": request.path,
     }
     return render(request, "households/stale_page.html", context, status=409)
+
+
+def _offered_again(request: HttpRequest, member: Member) -> bool:
+    """Whether `member` is one tap away: chosen in this session before, and the practice allows it."""
+    return request.practice.one_tap_switching and any(
+        before.member_id == member.pk for before in chosen_before(request.household_session)
+    )
 
 
 # --- addresses ------------------------------------------------------------------------

@@ -118,6 +118,7 @@ def _who_page(
         "next": next_page,
         "no_match": no_match,
         "confirmed": _offered(request),
+        "open_now": bindings.current(request.household_session),
         "kept_for_going_back": kept.lately(request.household_session.account),
         "tips": no_match
         and throttle.attempts_of(throttle.PICK, str(request.household_session.account_id))

@@ -46,7 +46,7 @@ def test_page_names_the_person_once_and_titles_start_with_the_first_name(family)
         assert marked == ["Mia Rivera"]
         assert "2016/04/27" in text
         title = re.search(r"<title>(.*?)</title>", text, re.S)[1].strip()
-        assert title.startswith("Mi")
+        assert title.startswith("Mia –")
         assert "2016" not in title
 
 
