@@ -10,6 +10,18 @@
   const summary = document.querySelector("[data-error-summary]");
   if (summary) summary.focus();
 
+  // --- Back and Reload at the answer to a form: browsers would offer to send it again, or show an error
+  // of their own; this makes them ask for the page anew. Where text can be lost, only on the way on. ---
+
+  const askAnew = () => history.replaceState(history.state, "", location.href);
+  if ("answer" in body.dataset) {
+    if (!document.querySelector("form[data-keep]")) askAnew();
+    document.addEventListener("submit", askAnew);
+    document.addEventListener("click", (event) => {
+      if (event.target.closest("a:not([href^='#'])")) askAnew();
+    });
+  }
+
   // --- show and hide a password ---
 
   all("[data-show]").forEach((button) => {
