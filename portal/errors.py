@@ -3,20 +3,15 @@ the portal is built."""
 
 from __future__ import annotations
 
+import re
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from accounts.requests import PortalRequest
 
-_NOT_TYPED_BY_HAND = {
-    "csrfmiddlewaretoken",
-    "sending_id",
-    "next",
-    "password",
-    "new_password1",
-    "new_password2",
-}
+_NOT_SHOWN_AGAIN = re.compile(r"csrfmiddlewaretoken|sending_id|next|keep_only|again|.*password.*")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -48,6 +43,6 @@ def csrf_failure(request: PortalRequest, reason: str = "") -> HttpResponse:
     typed = [
         value
         for name, value in request.POST.items()
-        if name not in _NOT_TYPED_BY_HAND and str(value).strip()
+        if not _NOT_SHOWN_AGAIN.fullmatch(name) and str(value).strip()
     ]
     return render(request, "errors/403_csrf.html", {"typed": typed}, status=403)

@@ -1,0 +1,26 @@
+"""The page for a form whose token is over: text comes back to be copied, passwords never do."""
+
+from __future__ import annotations
+
+from django.test import Client
+
+from tests.cast import sign_in
+from tests.pages import text_of
+
+
+def test_no_password_is_shown_again(cast):
+    browser = Client(enforce_csrf_checks=True)
+    typed = {name: f"secret of {name}" for name in ("old_password", "new_password1", "password")}
+    answer = browser.post("/password/change/", {**typed, "note": "my own words"})
+    assert answer.status_code == 403
+    assert "my own words" in text_of(answer)
+    assert "secret" not in answer.content.decode()
+
+
+def test_answers_to_forms_are_marked_for_back_and_reload(cast, client):
+    """portal.js makes Back ask for them anew; not for the one page whose text would be lost by it."""
+    sign_in(client, "rivera@example.org")
+    assert "data-answer" not in client.get("/who/").content.decode()
+    assert "data-answer" in client.post("/who/", {}).content.decode()
+    strict = Client(enforce_csrf_checks=True)
+    assert "data-answer" not in strict.post("/who/", {"note": "my own words"}).content.decode()
