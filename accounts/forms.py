@@ -98,13 +98,16 @@ class NewPasswordForm(PlainForm):
     """A new password typed twice. `account` is whose it will be."""
 
     new_password1 = password_field(_("Create a password"), "new-password")
-    new_password2 = password_field(_("Type the password again"), "new-password")
+    new_password2 = password_field(_("Type the new password again"), "new-password")
 
     def __init__(self, *args: Any, account: HouseholdAccount, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.account = account
         self.fields["new_password1"].help_text = StrongEnough().get_help_text()
-        self.fields["new_password2"].error_messages["required"] = _("Type the same password again.")
+        self.fields["new_password1"].error_messages["required"] = _("Type a new password.")
+        self.fields["new_password2"].error_messages["required"] = _(
+            "Type the new password a second time."
+        )
 
     def clean_new_password1(self) -> str:
         password = self.cleaned_data["new_password1"]
@@ -118,11 +121,16 @@ class NewPasswordForm(PlainForm):
         if first and second and first != second:
             self.add_error(
                 "new_password2",
-                _("The two passwords are not the same. Type the second one again."),
+                _("The two passwords are not the same. Type the new password in both boxes again."),
             )
         return cleaned
 
 
 class PasswordChangeForm(NewPasswordForm):
-    old_password = password_field(_("Your password now"), "current-password")
+    old_password = password_field(_("Current password"), "current-password")
     field_order = ("old_password", "new_password1", "new_password2")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].error_messages["required"] = _("Type the current password.")
+        self.fields["new_password1"].label = _("New password")

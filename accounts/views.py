@@ -61,10 +61,13 @@ def login(request: PortalRequest) -> HttpResponse:
     if isinstance(outcome, doors.Paused):
         return paused(request, "sign-in", outcome.seconds)
     if isinstance(outcome, doors.Refused):
-        form.add_error(None, _(
+        form.add_error(
+            None,
+            _(
                 "That email and password do not match our records. Check both, or choose a new password with "
                 "the link below."
-            ))
+            ),
+        )
         return _login_again(request, form, next_page)
 
     response = redirect(with_next("who", next_page))
@@ -224,7 +227,7 @@ def password_change(request: SignedInRequest) -> HttpResponse:
             )
             return redirect("account")
         audit.record(audit.Action.PASSWORD_CHANGE, "wrong-password", request=request)
-        form.add_error("old_password", _("That is not your password now. Type it again."))
+        form.add_error("old_password", _("That is not the current password. Type it again."))
     status = 422 if request.method == "POST" else 200
     context = {"form": form, "password_min": settings.PASSWORD_MIN}
     return render(request, "accounts/password_change.html", context, status=status)

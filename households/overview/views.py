@@ -30,7 +30,7 @@ def overview(request: MemberRequest, member: Member) -> HttpResponse:
         "done_count": sum(bool(task["done"]) for task in tasks),
         "total": len(tasks),
         "recent": [
-            {"at": sent_at, "words": _("A paper was sent")}
+            {"at": sent_at, "words": _("A document was sent")}
             for sent_at, _status in documents[:_RECENT]
         ],
         "shared": [],
