@@ -13,10 +13,11 @@ from django.db import DatabaseError
 from households.roster.report import AccessChange, Report, Severity, UnreadableFile
 from households.roster.roster_import import import_roster
 
+# What matters most stands last: a terminal shows the end of a long report.
 _HEADINGS = {
+    Severity.NOTE: "Notes (taken in, nothing to do)",
+    Severity.WARNING: "Warnings (taken in; somebody should look)",
     Severity.REFUSED: "Refused (not taken in)",
-    Severity.WARNING: "Warnings (taken in; please look)",
-    Severity.NOTE: "Notes (taken in)",
 }
 
 
@@ -53,8 +54,8 @@ class Command(BaseCommand):
                 progress=bars.start if sys.stderr.isatty() else None,
             )
         except UnreadableFile as error:
-            self.stdout.write(Report(source="", dry_run=options["dry_run"]).summary)
-            raise CommandError(str(error), returncode=2) from None
+            report = Report(source="", dry_run=options["dry_run"])
+            self._end(report, problem=str(error), status=2)
         except DatabaseError as error:
             raise CommandError(
                 f"The database refused ({type(error).__name__}). Nothing was imported. Is it set up "
@@ -65,11 +66,21 @@ class Command(BaseCommand):
             bars.close()
         self._print(report)
         if report.refused:
-            raise CommandError(
-                f"{report.refused} rows were refused; the reasons are above. The others "
-                f"{'would go' if report.dry_run else 'went'} in.",
-                returncode=1,
-            )
+            rows = "1 row is" if report.refused == 1 else f"{report.refused} rows are"
+            others = "would go" if report.dry_run else "went"
+            problem = f"{rows} refused; the reasons are above. The others {others} in."
+            self._end(report, problem=problem, status=1)
+        self._end(report)
+
+    def _end(self, report: Report, *, problem: str = "", status: int = 0) -> None:
+        """The summary is the last line, whatever went before; what went wrong goes to stderr before it."""
+        if problem:
+            self.stdout.flush()
+            self.stderr.write(f"\n{problem}")
+            self.stderr.flush()
+        self.stdout.write(report.summary)
+        if status:
+            sys.exit(status)
 
     def _print(self, report: Report) -> None:
         self.stdout.write(f"Read as {report.source}.")
@@ -87,24 +98,24 @@ class Command(BaseCommand):
         kinds = report.kinds()
         if kinds:
             self.stdout.write("\nBy kind:")
-        for (severity, kind), count in sorted(kinds.items()):
-            self.stdout.write(f"  {severity} {kind}: {count}")
+        for severity in _HEADINGS:
+            for kind, count in sorted((k, n) for (of, k), n in kinds.items() if of is severity):
+                self.stdout.write(f"  {severity} {kind}: {count}")
         if report.dry_run:
             self.stdout.write("\nDry run: nothing was written.")
-        self.stdout.write(report.summary)
 
 
 def _in_words(change: AccessChange) -> str:
     words = []
     if change.loses:
-        words.append(
-            f"{change.loses} loses access ({change.others_left} others stay in that household)"
-        )
+        words.append(f"{change.loses} loses access ({_others(change.others_left)} on that email)")
     if change.gains:
-        words.append(
-            f"{change.gains} gains access ({change.others_joined} others are in that household)"
-        )
+        words.append(f"{change.gains} gains access ({_others(change.others_joined)} on that email)")
     return "; ".join(words)
+
+
+def _others(count: int) -> str:
+    return {0: "nobody else", 1: "1 other"}.get(count, f"{count} others")
 
 
 class _Bars:

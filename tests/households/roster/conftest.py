@@ -41,12 +41,16 @@ def run(tmp_path: Path) -> Callable[..., Outcome]:
         else:
             path = tmp_path / "file-without-a-telling-name"
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-        out = io.StringIO()
+        out, err = io.StringIO(), io.StringIO()
+        status = 0
         try:
-            call_command("import_roster", str(path), *options, stdout=out)
+            call_command("import_roster", str(path), *options, stdout=out, stderr=err)
         except CommandError as error:
-            return Outcome(error.returncode, out.getvalue(), str(error))
-        return Outcome(0, out.getvalue(), "")
+            status = error.returncode
+            err.write(str(error))
+        except SystemExit as stopped:
+            status = int(stopped.code or 0)
+        return Outcome(status, out.getvalue(), err.getvalue())
 
     return run
 

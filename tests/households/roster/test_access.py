@@ -34,8 +34,8 @@ def test_a_changed_email_names_who_gains_and_who_loses(run_rows, options):
     outcome = run_rows(MIA.replace("rivera@", "mother@"), options=options)
     line = next(line for line in outcome.out.splitlines() if "loses access" in line)
     assert "line 2  P1" in line
-    assert "rivera@example.org loses access (1 others stay" in line
-    assert "mother@example.org gains access (0 others are" in line
+    assert "rivera@example.org loses access (1 other on that email)" in line
+    assert "mother@example.org gains access (nobody else on that email)" in line
     stored = "rivera@example.org" if options else "mother@example.org"
     assert Member.objects.get(patient_id="P1").email_key == stored
 

@@ -283,6 +283,26 @@ def test_the_summary_is_last_and_no_bar_goes_into_a_pipe(samples, import_alone):
     assert good.stdout.endswith("\ncreated 40, changed 0, unchanged 0, refused 0\n")
 
 
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        (f"{HEADER}\nP1,,Mia,Rivera,2099-01-01,\n", 1, "1 row is refused"),
+        ("", 2, "The file is empty."),
+    ],
+)
+def test_the_summary_is_last_where_both_streams_go_to_one_place(
+    tmp_path, import_alone, content, status, said
+):
+    """A log or a terminal: the sentence on what went wrong stands before it."""
+    roster = tmp_path / "list.csv"
+    roster.write_text(content)
+    outcome = import_alone(str(roster), "--dry-run", stderr=subprocess.STDOUT)
+    assert outcome.returncode == status
+    *before, last = outcome.stdout.splitlines()
+    assert last == f"created 0, changed 0, unchanged 0, refused {int(status == 1)}"
+    assert any(said in line for line in before)
+
+
 def test_a_terminal_gets_a_bar(samples, import_alone):
     terminal, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 90, 0, 0))
