@@ -431,3 +431,18 @@ def test_picker_says_that_typed_text_waits(family):
     stranger = Client()
     sign_in(stranger, "okafor@example.org")
     assert "What you typed is kept" not in stranger.get("/who/").content.decode()
+
+
+def test_key_of_the_household_before_tells_the_new_one_nothing(family, cast):
+    """Mia moved to the Okafors; a key from when she was the Riveras' is still not theirs."""
+    key = pick(family, *MIA)
+    cast.mia.email = "okafor@example.org"
+    cast.mia.preferred_name = "Marigold"
+    cast.mia.save()
+    stranger = Client()
+    sign_in(stranger, "okafor@example.org")
+    pick(stranger, "Ada", "1979/11/30")
+    answer = send(stranger, key, note="text")
+    assert answer.status_code == 409
+    assert "Marigold" not in answer.content.decode()
+    assert not KeptText.objects.exists()
