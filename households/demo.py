@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
+from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
@@ -41,17 +42,26 @@ PEOPLE = (
 
 
 def load_demo() -> list[str] | None:
-    """Fill an empty database and return the lines to print. None, and nothing loaded, when there is any
-    member, household account or staff account: real people are never mixed with made-up ones."""
-    password = _random_words()
+    """Fill an empty database and return the lines to print; the same lines again as long as the demo is
+    what it holds. None, and nothing loaded, when there is any other member, household account or staff
+    account: real people are never mixed with made-up ones."""
     with transaction.atomic():
-        for model in (Member, HouseholdAccount, StaffAccount):
-            if model.objects.exists():
-                return None
-        _load(password)
-        # Inside the transaction: no account stays whose password nobody has.
-        _keep_staff_login(password)
-    return [*_lines(), *_staff_lines(password)]
+        if not any(model.objects.exists() for model in (Member, HouseholdAccount, StaffAccount)):
+            password = _random_words()
+            _load(password)
+            # Inside the transaction: no account stays whose password nobody has.
+            _keep_staff_login(password)
+        elif not _is_here():
+            return None
+    return _lines(_kept_staff_password())
+
+
+def _is_here() -> bool:
+    """Whether the demo's people are on file; what was added to them since does not matter."""
+    return (
+        StaffAccount.objects.filter(email=STAFF).exists()
+        and Member.objects.filter(patient_id="D001", email_key=READY).exists()
+    )
 
 
 def _load(staff_password: str) -> None:
@@ -90,37 +100,47 @@ def _random_words() -> str:
 
 
 def _keep_staff_login(password: str) -> None:
-    path = settings.DATA / "demo-staff-login"
+    path = _staff_login_file()
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(f"{STAFF}\n{password}\n")
 
 
-def _lines() -> list[str]:
+def _kept_staff_password() -> str:
+    """As it was made; "" where the file is gone."""
+    try:
+        return _staff_login_file().read_text().split()[1]
+    except (OSError, IndexError):
+        return ""
+
+
+def _staff_login_file() -> Path:
+    return settings.DATA / "demo-staff-login"
+
+
+def _lines(staff_password: str) -> list[str]:
     url = settings.PORTAL_URL
+    password = f"password: {staff_password}" if staff_password else "password: not kept any more"
     return [
-        "A demo practice is loaded: Harbor Family Medicine. None of its people exist.",
+        "The demo practice: Harbor Family Medicine. None of its people exist.",
         "",
-        f"Families: {url}/login/",
-        f"  {READY}, password: {FAMILY_PASSWORD}",
+        f"  Staff: {url}/admin/",
+        f"    {STAFF}, {password}",
+        f"    (also in {_staff_login_file()})",
+        f"  Family: {url}/login/",
+        f"    {READY}, password: {FAMILY_PASSWORD}",
+        "    then one of these people, by first name and date of birth:",
         *_people_of(READY),
-        f"  {TO_SET_UP}: no password yet. Choose one: {url}/password/",
+        f"  Family without a password: {url}/password/",
+        f"    {TO_SET_UP}: the link comes by mail. Then one of these people:",
         *_people_of(TO_SET_UP),
-        f"Mails: {getattr(settings, 'EMAIL_FILE_PATH', 'go out through your mail server')}",
-    ]
-
-
-def _staff_lines(password: str) -> list[str]:
-    return [
-        f"Staff: {settings.PORTAL_URL}/admin/",
-        f"  {STAFF}, password: {password}",
-        f"  (also in {settings.DATA / 'demo-staff-login'})",
     ]
 
 
 def _people_of(email: str) -> list[str]:
     return [
-        f"    {first}, {year:04}/{month:02}/{day:02}" + (f" (or {preferred})" if preferred else "")
+        f"      {first}, {year:04}/{month:02}/{day:02}"
+        + (f" (or {preferred})" if preferred else "")
         for on_file, first, preferred, _last, (year, month, day), _relationship in PEOPLE
         if on_file == email
     ]

@@ -18,8 +18,10 @@ env = environ.Env()
 
 DATA = Path(env.str("PORTAL_DATA", default=str(BASE_DIR / "var"))).resolve()
 UPLOADING = DATA / "tmp"
-# Health data lies here: for the portal's own login only.
-UPLOADING.mkdir(mode=0o700, parents=True, exist_ok=True)
+DATA.parent.mkdir(parents=True, exist_ok=True)
+for _folder in (DATA, UPLOADING):
+    # Health data lies here: for the portal's own login only.
+    _folder.mkdir(mode=0o700, exist_ok=True)
 PORT = env.int("PORT", default=8000)
 # `manage.py serve`, which is what `make run` starts, sets this: a machine to try the portal on.
 LOCAL_RUN = env.bool("PORTAL_LOCAL", default=False)

@@ -28,12 +28,13 @@ def test_the_lines_say_what_to_open_and_whom_to_be(db):
         f"{settings.PORTAL_URL}/login/",
         f"{settings.PORTAL_URL}/admin/",
         f"rivera@family.example, password: {demo.FAMILY_PASSWORD}",
-        "moreno@family.example: no password yet",
+        f"{settings.PORTAL_URL}/password/",
+        "moreno@family.example: the link comes by mail",
         "Mia, 2016/04/27",
         "José, 1979/09/15",
         "Joseph, 1983/11/02 (or Joe)",
         f"{email}, password: {password}",
-        settings.EMAIL_FILE_PATH,
+        str(settings.DATA / "demo-staff-login"),
     ]:
         assert shown in text
 
@@ -41,7 +42,7 @@ def test_the_lines_say_what_to_open_and_whom_to_be(db):
 def test_every_person_printed_can_be_chosen(client, db):
     lines = demo.load_demo()
     sign_in(client, demo.READY, demo.FAMILY_PASSWORD)
-    people = [re.match(r"    (\w+), ([\d/]+)", line) for line in lines]
+    people = [re.match(r"      (\w+), ([\d/]+)", line) for line in lines]
     chosen = [person.groups() for person in people if person][:5]
     assert [first for first, _born in chosen] == ["Elena", "Joseph", "Mia", "Leo", "Lia"]
     for first_name, born in [*chosen, ("joe", "1983/11/02")]:
@@ -99,9 +100,24 @@ def test_nothing_is_loaded_beside_anybody_real(db, somebody):
     assert not StaffAccount.objects.filter(email=demo.STAFF).exists()
 
 
-def test_a_second_start_changes_nothing(db):
-    demo.load_demo()
+def test_a_second_start_prints_the_same_logins_and_changes_nothing(db):
+    printed = demo.load_demo()
     login = staff_login()
-    assert demo.load_demo() is None
+    assert demo.load_demo() == printed
     assert staff_login() == login
     assert Member.objects.count() == len(demo.PEOPLE)
+
+
+def test_a_second_start_without_the_kept_password_prints_the_rest(db):
+    demo.load_demo()
+    (settings.DATA / "demo-staff-login").unlink()
+    text = "\n".join(demo.load_demo())
+    assert demo.FAMILY_PASSWORD in text
+    assert "owner@harbor.example, password: not kept any more" in text
+
+
+@pytest.mark.parametrize("gone", [StaffAccount, Member], ids=["staff account", "members"])
+def test_nothing_of_the_demo_is_printed_once_it_is_gone(db, gone):
+    demo.load_demo()
+    gone.objects.all().delete()
+    assert demo.load_demo() is None

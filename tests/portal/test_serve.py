@@ -196,15 +196,28 @@ def test_second_start_collects_nothing_anew(new_portal):
     assert before
 
 
+def test_an_empty_portal_says_what_it_lacks(portal):
+    said = portal.said()
+    assert "manage.py createsuperuser" in said
+    assert "manage.py import_roster" in said
+    assert str(portal.data) in said
+
+
 def test_demo_is_loaded_into_an_empty_database_once(new_portal):
     portal = new_portal(PORTAL_DEMO="1").start_and_wait()
     assert portal.stop() == 0
-    assert f"http://127.0.0.1:{portal.port}/login/" in portal.said()
+    first = portal.said()
+    assert f"http://127.0.0.1:{portal.port}/login/" in first
+    assert "createsuperuser" not in first
     members = run_sql(portal, "SELECT count(*) FROM households_member")
     assert members > [(5,)]
     portal.start_and_wait()
     assert portal.stop() == 0
     assert run_sql(portal, "SELECT count(*) FROM households_member") == members
+    logins = [line for line in first.splitlines() if ", password: " in line]
+    assert len(logins) == 2
+    second = portal.said().removeprefix(first)
+    assert all(line in second for line in logins)
 
 
 def test_ctrl_c_stops_cleanly(portal):

@@ -53,9 +53,7 @@ def test_production_refuses_and_says_why(tmp_path, variables, words):
 
 
 def test_password_minimum_is_never_under_eight(tmp_path):
-    done = load(
-        tmp_path, "print(settings.PASSWORD_MIN)", **PRODUCTION, PORTAL_PASSWORD_MIN="4"
-    )
+    done = load(tmp_path, "print(settings.PASSWORD_MIN)", **PRODUCTION, PORTAL_PASSWORD_MIN="4")
     assert done.stdout == "8\n"
 
 
@@ -66,6 +64,12 @@ def test_local_run_makes_its_key_once_for_its_owner_only(tmp_path):
     assert first.stdout == again.stdout
     assert len(first.stdout) > 50
     assert (tmp_path / "data" / "secret-key").stat().st_mode & 0o077 == 0
+
+
+def test_data_folder_is_for_its_owner_only(tmp_path):
+    load(tmp_path / "not" / "yet" / "there", PORTAL_LOCAL="1")
+    for folder in ("data", "data/tmp"):
+        assert (tmp_path / "not" / "yet" / "there" / folder).stat().st_mode & 0o077 == 0
 
 
 def test_postgresql_and_mail_server_are_addresses(tmp_path):

@@ -39,7 +39,7 @@ class Command(BaseCommand):
         listener = _listen()
         _prepare_database()
         _collect_static()
-        lines = _load_demo()
+        lines = _load_demo() or _first_steps()
         for line in [*_welcome(), *lines, "", "Press Ctrl-C to stop."]:
             self.say(line)
         connection.close()
@@ -128,6 +128,24 @@ def _load_demo() -> list[str]:
 
     lines = load_demo()
     return ["", *lines] if lines is not None else []
+
+
+def _first_steps() -> list[str]:
+    """What a practice's own portal still lacks."""
+    from accounts.models import StaffAccount
+    from households.models import Member
+
+    steps = []
+    if not StaffAccount.objects.exists():
+        steps.append("  No staff account yet:     .venv/bin/python manage.py createsuperuser")
+    if not Member.objects.exists():
+        steps.append(
+            "  No patients on file yet:  .venv/bin/python manage.py import_roster FILE --dry-run"
+        )
+    if steps:
+        where = f"PORTAL_DATA={settings.DATA}"
+        steps = ["", f"To do, in another terminal with the same settings ({where}):", *steps]
+    return steps
 
 
 def _welcome() -> list[str]:
