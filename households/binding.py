@@ -208,7 +208,7 @@ def _page_of(request: HttpRequest) -> str:
 
 
 def _stale_page(
-    request: HttpRequest, opened_for: OpenedFor | None, binding: Binding
+    request: HouseholdRequest, opened_for: OpenedFor | None, binding: Binding
 ) -> HttpResponse:
     audit.record(
         audit.Action.STALE_PAGE,
@@ -230,7 +230,7 @@ def _stale_page(
     return render(request, "households/stale_page.html", context, status=409)
 
 
-def _offered_again(request: HttpRequest, member: Member) -> bool:
+def _offered_again(request: HouseholdRequest, member: Member) -> bool:
     """Whether `member` is one tap away: chosen in this session before, and the practice allows it."""
     return request.practice.one_tap_switching and any(
         before.member_id == member.pk for before in chosen_before(request.household_session)

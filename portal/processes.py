@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 _LOOK_SECONDS = 0.2
+_ONE_STOP_SECONDS = 1
 # A child that dies sooner than this after its start waits before the next one, longer each time.
 _SETTLED_SECONDS = 10
 _LONGEST_WAIT_SECONDS = 10
@@ -48,13 +49,17 @@ def keep_running(
     """Run `children` until this process is told to stop by SIGINT, SIGTERM or SIGHUP.
 
     Then `on_stop` is called, each child gets one SIGTERM and has `stop_seconds` to finish; a second
-    signal, or the end of that time, kills them. Returns whether all ended by themselves.
+    signal a moment later, or the end of that time, kills them. Returns whether all ended by themselves.
     """
-    signals = 0
+    signals, first_at = 0, 0.0
 
     def told_to_stop(number: int, frame: FrameType | None) -> None:
-        nonlocal signals
-        signals += 1
+        nonlocal signals, first_at
+        now = time.monotonic()
+        # Who stops the whole process group stops us twice at once: make hands its own signal on.
+        if signals and now - first_at < _ONE_STOP_SECONDS:
+            return
+        signals, first_at = signals + 1, first_at or now
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, told_to_stop)

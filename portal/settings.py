@@ -6,12 +6,28 @@ The README has a table of the variables; a test holds the table against this fil
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+
+
+class _Env(environ.Env):  # type: ignore[misc]  # it has no types
+    """Names the variable that cannot be read; Python's own message names only what stands in it."""
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except ValueError:
+            given = self.ENVIRON.get(var, "")
+            raise ImproperlyConfigured(
+                f"{var} has to be a whole number; it is “{given}”."
+            ) from None
+
+
+env = _Env()
 
 
 # --- where things are -----------------------------------------------------------------
@@ -98,8 +114,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.answer_headers",
+    "portal.middleware.refuse_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "portal.middleware.body_first",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.sessions.household_session",

@@ -228,6 +228,16 @@ def test_ctrl_c_stops_cleanly(portal):
     assert "Traceback" not in portal.said()
 
 
+def test_two_signals_at_once_are_one_stop(portal):
+    """What stops a process group stops make, too, which hands the signal on."""
+    processes = portal.all()
+    portal.process.send_signal(signal.SIGTERM)
+    time.sleep(0.05)
+    portal.process.send_signal(signal.SIGTERM)
+    assert portal.process.wait(timeout=40) == 0, portal.said()
+    assert none_left(processes)
+
+
 def test_answer_under_way_is_finished_before_the_stop(portal):
     body = b"email=nobody%40example.org&password=" + b"x" * 2000
     with socket.create_connection(("127.0.0.1", portal.port), timeout=20) as phone:

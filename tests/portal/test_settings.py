@@ -72,6 +72,23 @@ def test_data_folder_is_for_its_owner_only(tmp_path):
         assert (tmp_path / "not" / "yet" / "there" / folder).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("variable", ["PORT", "PORTAL_IDLE_SECONDS"])
+def test_a_mistyped_number_is_named(tmp_path, variable):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "serve"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PORTAL_DATA": str(tmp_path), variable: "15m"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == f"The settings do not fit. {variable} has to be a whole number; it is “15m”.\n"
+    )
+
+
 def test_postgresql_and_mail_server_are_addresses(tmp_path):
     code = (
         "print(settings.DATABASES['default']['ENGINE'], settings.DATABASES['default']['NAME'], "
