@@ -26,6 +26,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "errors/404.html", status=404)
 
 
+def too_large(request: HttpRequest) -> HttpResponse:
+    return render(request, "errors/413.html", status=413)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Drawn without the database, which may be what failed."""
     return render(None, "errors/500.html", status=500)
