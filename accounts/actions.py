@@ -41,6 +41,8 @@ def password_set(*, request: PortalRequest, link: PasswordLink, hashed: str) -> 
     Returns False, with nothing changed, when the link was used or ended in the meantime.
     """
     now = timezone.now()
+    # Two links used at the same moment take turns.
+    HouseholdAccount.objects.select_for_update().get(pk=link.account_id)
     used = PasswordLink.objects.filter(pk=link.pk).open().update(used_at=now)
     if not used:
         return False
@@ -64,14 +66,20 @@ def password_set(*, request: PortalRequest, link: PasswordLink, hashed: str) -> 
 
 
 @transaction.atomic
-def password_change(*, request: SignedInRequest, hashed: str) -> None:
+def password_change(*, request: SignedInRequest, hashed: str) -> bool:
     """Give the signed-in account a new password. This session stays, every other ends, and so does
-    every mailed link."""
+    every mailed link.
+
+    Returns False, with nothing changed, when the password that was compared is not the account's any
+    more: whoever knows an old one must not take the login back.
+    """
     session = request.household_session
     now = timezone.now()
-    HouseholdAccount.objects.filter(pk=session.account_id).update(
-        password=hashed, password_set_at=now
+    as_checked = HouseholdAccount.objects.filter(
+        pk=session.account_id, password=session.account.password
     )
+    if not as_checked.update(password=hashed, password_set_at=now):
+        return False
     PasswordLink.objects.filter(account=session.account, used_at=None, ended_at=None).update(
         ended_at=now
     )
@@ -82,3 +90,4 @@ def password_change(*, request: SignedInRequest, hashed: str) -> None:
     )
     audit.record(audit.Action.PASSWORD_CHANGE, "ok", request=request)
     send_password_notice.enqueue(session.account_id)
+    return True

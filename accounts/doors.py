@@ -62,8 +62,10 @@ def household_sign_in(
     throttle.clear(throttle.SIGN_IN, key)
     throttle.forgive(throttle.SIGN_IN_ADDRESS, address)
     if outdated:
+        # Only over the hash that was compared: the family may be choosing another password just now.
+        as_checked = HouseholdAccount.objects.filter(pk=account.pk, password=account.password)
         account.password = passwords.hashed(password)
-        account.save(update_fields=["password"])
+        as_checked.update(password=account.password)
     return account
 
 

@@ -14,6 +14,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any, TypeAlias
 
 from django.conf import settings
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
@@ -65,10 +66,22 @@ def _resolve(request: PortalRequest, token: str) -> None:
         return
     request.household_session = session
     request.idle_seconds = settings.IDLE_SECONDS
+    if _nobody_asked(request):
+        return
     now = timezone.now()
     # Written at most every few seconds: a page with pictures is one use, not twenty.
     if (now - session.last_seen_at).total_seconds() > min(30, settings.IDLE_SECONDS / 20):
         HouseholdSession.objects.filter(pk=session.pk, ended_at=None).update(last_seen_at=now)
+
+
+def _nobody_asked(request: PortalRequest) -> bool:
+    """Whether a page or the browser asks by itself: it is no use of the session (R-SE-3). A page that
+    says "stay signed in" posts."""
+    return request.method in {"GET", "HEAD"} and (
+        "prefetch" in request.headers.get("Sec-Purpose", "")
+        or request.headers.get("Sec-Fetch-Dest") == "empty"
+        or request.path in {"/healthz", "/readyz"}
+    )
 
 
 def _why_over(session: HouseholdSession) -> str:
@@ -86,8 +99,19 @@ def _why_over(session: HouseholdSession) -> str:
 
 def start(
     request: PortalRequest, response: HttpResponse, account: HouseholdAccount
-) -> HouseholdSession:
-    """Sign `account` in: a new token always, also for the same account again (R-SE-2)."""
+) -> HouseholdSession | None:
+    """Sign `account` in, as it was when its password was checked: a new token always, also for the same
+    account again (R-SE-2). What was said to whoever used this browser before is not said any more.
+
+    Returns None, with nothing changed, when the password was changed or the login closed in the meantime:
+    a session begun by the old password must not outlive it (R-AU-10). Call inside a transaction.
+    """
+    now = timezone.now()
+    as_checked = HouseholdAccount.objects.filter(
+        pk=account.pk, password=account.password, is_active=True
+    )
+    if not as_checked.update(last_sign_in_at=now):
+        return None
     if request.household_session is not None:
         end(
             HouseholdSession.objects.filter(pk=request.household_session.pk),
@@ -100,8 +124,9 @@ def start(
         token_hash=_hash(token),
         client_address=request.client_address,
         browser=browser_name(request.headers.get("User-Agent", "")),
+        signed_in_at=now,
     )
-    HouseholdAccount.objects.filter(pk=account.pk).update(last_sign_in_at=session.signed_in_at)
+    say_no_more(request)
     response.set_cookie(
         settings.FAMILY_COOKIE,
         token,
@@ -138,6 +163,12 @@ def forget(response: HttpResponse) -> None:
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
 
+def say_no_more(request: PortalRequest) -> None:
+    """Drop what waits to be said on this browser's next page: it may name a person of the household that
+    used it until now."""
+    list(messages.get_messages(request))
+
+
 def client_address(request: PortalRequest) -> str | None:
     """The client's address, as told by as many proxies as are trusted and no further (R-AU-7)."""
     hops = [request.META.get("REMOTE_ADDR", "")]
@@ -145,9 +176,11 @@ def client_address(request: PortalRequest) -> str | None:
         forwarded = request.headers.get("X-Forwarded-For", "").split(",")
         hops = [hop.strip() for hop in forwarded][-settings.TRUSTED_PROXIES :][:1] or hops
     try:
-        return str(ip_address(hops[0]))
+        address = ip_address(hops[0])
     except ValueError:
         return None
+    # Some proxies write IPv4 addresses as IPv6 ones, which are all in one network of 64 bits.
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def address_group(request: PortalRequest) -> str:

@@ -61,14 +61,7 @@ def login(request: PortalRequest) -> HttpResponse:
     if isinstance(outcome, doors.Paused):
         return paused(request, "sign-in", outcome.seconds)
     if isinstance(outcome, doors.Refused):
-        form.add_error(
-            None,
-            _(
-                "That email and password do not match our records. Check both, or choose a new password with "
-                "the link below."
-            ),
-        )
-        return _login_again(request, form, next_page)
+        return _login_refused(request, form, next_page)
 
     response = redirect(with_next("who", next_page))
     before = request.household_session or request.ended_session
@@ -77,9 +70,25 @@ def login(request: PortalRequest) -> HttpResponse:
         # family's pages from before an idle sign-out still reach the gate, which keeps their text.
         rotate_token(request)
     with transaction.atomic():
-        sessions.start(request, response, outcome)
-        audit.record(audit.Action.SIGN_IN, "ok", request=request)
-    return response
+        started = sessions.start(request, response, outcome)
+        audit.record(
+            audit.Action.SIGN_IN,
+            "ok" if started else "password-changed",
+            request=request,
+            account_id=outcome.pk,
+        )
+    return response if started else _login_refused(request, form, next_page)
+
+
+def _login_refused(request: PortalRequest, form: SignInForm, next_page: str) -> HttpResponse:
+    form.add_error(
+        None,
+        _(
+            "That email and password do not match our records. Check both, or choose a new password with "
+            "the link below."
+        ),
+    )
+    return _login_again(request, form, next_page)
 
 
 def _login_again(request: PortalRequest, form: SignInForm, next_page: str) -> HttpResponse:
@@ -98,6 +107,7 @@ def logout(request: PortalRequest) -> HttpResponse:
                 HouseholdSession.End.SIGNED_OUT,
                 request=request,
             )
+    sessions.say_no_more(request)
     messages.success(request, _("You are signed out."))
     response = redirect("login")
     sessions.forget(response)
@@ -219,9 +229,8 @@ def password_change(request: SignedInRequest) -> HttpResponse:
             hashed = passwords.hashed(form.cleaned_data["new_password1"]) if right else ""
         except passwords.TooBusy:
             return _busy(request)
-        if right:
+        if right and actions.password_change(request=request, hashed=hashed):
             throttle.clear(throttle.PASSWORD_CHANGE, account.email_key)
-            actions.password_change(request=request, hashed=hashed)
             messages.success(
                 request, _("Your password is changed. Other browsers were signed out.")
             )
