@@ -52,7 +52,12 @@ def one_of_few() -> Iterator[None]:
 
 
 def normalised(password: str) -> str:
-    """The same password typed on two keyboards is the same text (NFC; NIST SP 800-63B section 3.1.1.2)."""
+    """The same password typed on two keyboards is the same text (NFC; NIST SP 800-63B section 3.1.1.2).
+
+    What no password can be stays as it is: it is refused anyway, and a megabyte of accents takes minutes.
+    """
+    if len(password) > 4 * MAX_LENGTH:
+        return password
     return unicodedata.normalize("NFC", password)
 
 

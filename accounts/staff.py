@@ -97,16 +97,18 @@ class StaffSignInForm(AdminAuthenticationForm):
 
 
 def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
-    """Middleware. Signs staff out after as long without a request as families (R-SE-3); the absolute
-    limit is the session cookie's age, which nothing renews."""
+    """Middleware. Signs staff out after as long without a request as families, and a working day after
+    they signed in, however busy (R-SE-3). Django's own limit starts anew whenever the session is written,
+    which every search does."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path.startswith("/admin/") and request.user.is_authenticated:
-            now = int(time.time())
-            seen = request.session.get("seen", now)
-            if now - seen > settings.IDLE_SECONDS:
+            now = time.time()
+            began = request.session.setdefault("began", now)
+            seen = request.session.setdefault("seen", now)
+            if now - seen > settings.IDLE_SECONDS or now - began > settings.STAFF_ABSOLUTE_SECONDS:
                 logout(request)
-            elif now - seen > 30 or "seen" not in request.session:
+            elif now - seen > min(30, settings.IDLE_SECONDS / 20):
                 request.session["seen"] = now
         return get_response(request)
 
