@@ -82,6 +82,15 @@ def end_current(session: HouseholdSession) -> Binding | None:
     return binding
 
 
+def _close_lost(session: HouseholdSession) -> None:
+    """Close a chart that this session may not open any more, so that it does not come back by itself.
+    Never the one that another tab has just chosen: only a pick or a switch ends that (R-WP-2)."""
+    lost = Binding.objects.filter(session=session, ended_at=None).exclude(
+        in_household(session.account, "member__")
+    )
+    lost.update(ended_at=timezone.now())
+
+
 def end_for_members(members: Iterable[Member]) -> int:
     """The practice changed who these people are or whether they may be opened: whoever has their chart
     open chooses again (R-WP-3). Returns how many open charts were closed. Call inside the transaction."""
@@ -145,7 +154,7 @@ def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return view(request, member=binding.member, **kwargs)
         opened_for = _keep_typed(request, session, key)
         if binding is None:
-            end_current(session)
+            _close_lost(session)
             if request.method == "POST":
                 # The picker itself says that typed text is kept.
                 messages.warning(request, _("Nothing was sent: the chart was closed."))
@@ -167,7 +176,7 @@ class OpenedFor:
 def _keep_typed(request: HttpRequest, session: HouseholdSession, key: str) -> OpenedFor | None:
     """Whose page this was, if it was this login's and is still in its household; None otherwise, so that
     a key from elsewhere tells nothing. What was typed on it is kept for that person."""
-    if not _KEY.fullmatch(key):
+    if not _KEY.fullmatch(key) or not session.account.is_active:
         return None
     binding = (
         Binding.objects.select_related("member")

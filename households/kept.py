@@ -19,6 +19,8 @@ from households.models import KeptText, Member
 KEPT_DAYS = 30
 _LONGEST_PAGE = 200
 _MOST_CHARACTERS = 200_000
+# More pages than that nobody has open; made-up ones must not fill the database.
+_MOST_PAGES = 20
 # Not typed by a person, or not to be kept anywhere.
 _NOT_KEPT = re.compile(r"csrfmiddlewaretoken|sending_id|next|keep_only|.*password.*")
 
@@ -38,6 +40,9 @@ def keep(account: HouseholdAccount, member: Member, page: str, posted: Mapping[s
         page=page,
         defaults={"fields": fields, "kept_at": timezone.now()},
     )
+    all_kept = KeptText.objects.filter(account=account, member=member)
+    oldest = all_kept.order_by("-kept_at", "-pk").values_list("pk", flat=True)[_MOST_PAGES:]
+    KeptText.objects.filter(pk__in=list(oldest)).delete()
     return True
 
 
