@@ -131,12 +131,12 @@ class BirthDateField(forms.DateField):
 class MemberForm(VersionedForm):
     date_of_birth = BirthDateField(
         required=False,
-        label=gettext_lazy("date of birth"),
+        label=gettext_lazy("Date of birth"),
         help_text=gettext_lazy("Year first, for example 2016/04/27"),
     )
     last_visit = forms.DateField(
         required=False,
-        label=gettext_lazy("last visit"),
+        label=gettext_lazy("Last visit"),
         input_formats=["%Y/%m/%d", "%Y-%m-%d"],
         widget=forms.DateInput(format="%Y/%m/%d"),
     )
@@ -156,8 +156,8 @@ class AlsoCalledInline(admin.TabularInline):
     model = AlsoCalled
     form = AlsoCalledForm
     extra = 1
-    verbose_name = gettext_lazy("name that the family may type instead of the first name")
-    verbose_name_plural = gettext_lazy("also called")
+    verbose_name = gettext_lazy("name")
+    verbose_name_plural = gettext_lazy("Also called: the family may type it as the first name")
 
 
 class NeedsConfirmation(Exception):
@@ -238,6 +238,22 @@ class MemberAdmin(FindsPeople):
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> Any:
         # The practice system's key finds this row at the next import: another one would make a twin.
         return () if obj is None else ("patient_id",)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        *args: Any,
+        obj: Any = None,
+        **kwargs: Any,
+    ) -> HttpResponse:
+        if obj is not None:
+            context["documents_query"] = f"{obj.patient_id} {year_first(obj.date_of_birth)}"
+            if request.user.has_perm("accounts.view_householdaccount"):
+                context["household_account"] = HouseholdAccount.objects.filter(
+                    email_key=obj.email_key
+                ).first()
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def changeform_view(
         self,

@@ -111,7 +111,8 @@ class PortalAdminSite(admin.AdminSite):
         from accounts.staff import StaffSignInForm
 
         self.login_form = StaffSignInForm
-        return _too_many_attempts(super().login(request, extra_context))
+        context = {"title": _("Staff sign-in"), **(extra_context or {})}
+        return _too_many_attempts(super().login(request, context))
 
     def logout(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -26,9 +26,9 @@ class DocumentAdmin(FindsPeople):
     form = forms.ModelForm
     person = "member"
     list_display = (
-        "name",
         "person_name",
         "born",
+        "name",
         "sent_at",
         "content_type",
         "short_size",
@@ -36,9 +36,9 @@ class DocumentAdmin(FindsPeople):
     )
     list_select_related = ("member",)
     list_filter = ("status", "content_type")
-    list_display_links = ("name",)
+    list_display_links = ("person_name", "name")
     fields = (
-        "person_name",
+        "person_link",
         "born",
         "name",
         "note",
@@ -68,6 +68,14 @@ class DocumentAdmin(FindsPeople):
     @admin.display(description=gettext_lazy("person"), ordering="member__last_name_key")
     def person_name(self, document: Document) -> str:
         return document.member.full_name
+
+    @admin.display(description=gettext_lazy("person"))
+    def person_link(self, document: Document) -> str:
+        return format_html(
+            '<a href="{}">{}</a>',
+            reverse("admin:households_member_change", args=[document.member_id]),
+            document.member.full_name,
+        )
 
     @admin.display(description=gettext_lazy("date of birth"))
     def born(self, document: Document) -> str:

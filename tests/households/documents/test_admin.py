@@ -41,7 +41,7 @@ def staff(cast, client) -> Client:
 
 def test_staff_see_the_paper_on_the_right_child(staff, mias):
     text = text_of(staff.get(DOCUMENTS))
-    assert "card.png Mia Rivera 2016/04/27" in text
+    assert "Mia Rivera 2016/04/27 card.png" in text
     answer = staff.get(f"{DOCUMENTS}{mias.pk}/change/")
     assert "Mia Rivera (“Mimi”), 2016/04/27" in title_of(answer)
     for shown in [
