@@ -155,9 +155,11 @@ def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         opened_for = _keep_typed(request, session, key)
         if binding is None:
             _close_lost(session)
+            # The picker itself says that typed text is kept.
             if request.method == "POST":
-                # The picker itself says that typed text is kept.
                 messages.warning(request, _("Nothing was sent: the chart was closed."))
+            else:
+                messages.warning(request, _("The chart is closed. Choose the person to go on."))
             return redirect("who")
         return _stale_page(request, opened_for, binding)
 

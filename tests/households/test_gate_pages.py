@@ -113,3 +113,13 @@ def test_stale_page_asks_the_two_facts_where_one_tap_is_off(family):
     page = send(family, key).content.decode()
     assert "Switch to Mimi" in page
     assert 'name="again"' not in page
+
+
+def test_chart_closed_by_the_practice_is_said(family, cast):
+    key = pick(family, *MIA)
+    cast.mia.portal_access = False
+    cast.mia.save()
+    assert family.get(f"/for/{key}/").headers["Location"] == "/who/"
+    text = text_of(family.get("/who/"))
+    assert "The chart is closed. Choose the person to go on." in text
+    assert "Mia" not in text
