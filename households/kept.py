@@ -22,7 +22,7 @@ _MOST_CHARACTERS = 200_000
 # More pages than that nobody has open; made-up ones must not fill the database.
 _MOST_PAGES = 20
 # Not typed by a person, or not to be kept anywhere.
-_NOT_KEPT = re.compile(r"csrfmiddlewaretoken|sending_id|next|keep_only|.*password.*")
+_NOT_KEPT = re.compile(r"csrfmiddlewaretoken|sending_id|next|keep_only|let_go|.*password.*")
 
 
 def keep(account: HouseholdAccount, member: Member, page: str, posted: Mapping[str, str]) -> bool:

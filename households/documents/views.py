@@ -32,6 +32,11 @@ def document_list(request: MemberRequest, member: Member) -> HttpResponse:
         typed = kept.on_page(account, member, _PAGE)
         return _list_page(request, member, DocumentsForm(initial=typed), kept_text=bool(typed))
 
+    if "let_go" in request.POST:
+        kept.let_go(account, member, _PAGE)
+        messages.success(request, _("The note is deleted."))
+        return redirect(member_url(request, "documents"))
+
     form = DocumentsForm(request.POST, request.FILES)
     if not form.is_valid():
         return _list_page(request, member, form, status=422)

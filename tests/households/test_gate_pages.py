@@ -10,7 +10,7 @@ import pytest
 
 from accounts.models import HouseholdSession
 from households.documents.models import Document
-from households.models import Practice
+from households.models import KeptText, Practice
 from tests.cast import pick, sign_in
 from tests.files import png
 from tests.pages import fields_of, text_of, title_of
@@ -123,3 +123,25 @@ def test_chart_closed_by_the_practice_is_said(family, cast):
     text = text_of(family.get("/who/"))
     assert "The chart is closed. Choose the person to go on." in text
     assert "Mia" not in text
+
+
+def test_kept_note_can_be_deleted(family, cast):
+    key = pick(family, *MIA)
+    pick(family, *LEO)
+    send(family, key)
+    key = pick(family, *MIA)
+    page = f"/for/{key}/documents/"
+    assert 'value="both sides"' in family.get(page).content.decode()
+    assert family.post(page, {"let_go": "1"}).headers["Location"] == page
+    shown = family.get(page)
+    assert "The note is deleted." in text_of(shown)
+    assert "both sides" not in shown.content.decode()
+    assert "Not sent yet" not in text_of(family.get(f"/for/{key}/"))
+
+
+def test_deleting_a_note_from_an_old_page_deletes_and_keeps_nothing(family, cast):
+    key = pick(family, *MIA)
+    pick(family, *LEO)
+    send(family, key)
+    assert family.post(f"/for/{key}/documents/", {"let_go": "1"}).status_code == 409
+    assert [text.fields for text in KeptText.objects.all()] == [{"note": "both sides"}]
