@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -142,19 +142,8 @@ class MemberForm(VersionedForm):
     )
 
 
-class AlsoCalledForm(forms.ModelForm):
-    class Meta:
-        model = AlsoCalled
-        fields = ("name",)
-        # A table row has no label of its own.
-        widgets: ClassVar = {
-            "name": forms.TextInput(attrs={"aria-label": gettext_lazy("also called")})
-        }
-
-
-class AlsoCalledInline(admin.TabularInline):
+class AlsoCalledInline(admin.StackedInline):  # a table would leave its boxes without labels
     model = AlsoCalled
-    form = AlsoCalledForm
     extra = 1
     verbose_name = gettext_lazy("name")
     verbose_name_plural = gettext_lazy("Also called: the family may type it as the first name")

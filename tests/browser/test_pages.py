@@ -126,13 +126,19 @@ def test_admin_pages(families: Portal, visitor: Visitor, width: int):
         "/admin/households/member/",
         "/admin/accounts/householdaccount/",
         "/admin/documents/document/",
+        "/admin/help-text/",
+        "/admin/households/practice/1/change/",
     ]:
         visitor.go(path)
         visitor.assert_clean()
     visitor.go("/admin/households/member/?q=mia")
-    page.locator("#result_list th a").first.click()
+    page.locator("#result_list tbody th a").first.click()
     assert "2016/04/27" in page.locator("#content").inner_text()
+    page.locator("[name=also_called-0-name]").fill("Mimi")
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.locator("[name=also_called-0-DELETE]").check()
     visitor.assert_clean()
+    page.get_by_role("button", name="Save and continue editing").click()
 
 
 def test_a_page_is_small(families: Portal, visitor: Visitor):
@@ -184,8 +190,48 @@ def test_typed_text_outlives_the_idle_page(families: Portal, visitor: Visitor):
     visitor.sign_in()
     home = visitor.choose("Leo", "2018/09/03")
     visitor.go(f"{home}documents/")
+    sent_before = visitor.page.locator("[data-document]").count()
     visitor.page.locator("[name=note]").fill("half a sentence")
     visitor.page.clock.fast_forward(15 * 60 * 1000 + 5000)
     visitor.page.get_by_text("The note you typed is back").wait_for()
     assert visitor.page.locator("[name=note]").input_value() == "half a sentence"
-    assert visitor.page.locator("[data-document]").count() == 0
+    assert visitor.page.locator("[data-document]").count() == sent_before
+    visitor.page.get_by_role("button", name="Delete the note").click()
+    assert visitor.page.locator("[name=note]").input_value() == ""
+
+
+def test_back_after_a_mistake_is_no_error_page_of_the_browser(families: Portal, visitor: Visitor):
+    """UX ALL-5. Going back to the answer of a form, browsers show "Confirm resubmission"."""
+    page = visitor.page
+    visitor.sign_in()
+    page.get_by_label("First name").fill("Leo")
+    page.get_by_label("Date of birth").fill("09/03/2018")
+    page.get_by_role("button", name="Open the chart").click()
+    assert page.title().startswith("Error")
+    page.get_by_label("Date of birth").fill("2018/09/03")
+    page.get_by_role("button", name="Open the chart").click()
+    page.wait_for_url("**/for/**")
+    page.go_back()
+    assert page.get_by_text("The chart of Leo Rivera is open now").is_visible()
+    page.reload()
+    page.get_by_role("link", name="Back to Leo's visit").click()
+    page.wait_for_url("**/for/**")
+
+
+@pytest.mark.parametrize("width", [360])
+def test_text_at_twice_its_size_fits(families: Portal, visitor: Visitor, width: int):
+    """WCAG 1.4.4: a phone whose owner asks for large text."""
+    page = visitor.page
+    visitor.sign_in()
+    home = visitor.choose("Mia", "2016/04/27")
+    for path in [
+        "/help/family/",
+        "/who/",
+        "/account/",
+        "/password/change/",
+        home,
+        f"{home}documents/",
+    ]:
+        visitor.go(path)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
