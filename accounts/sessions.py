@@ -166,7 +166,9 @@ def forget(response: HttpResponse) -> None:
 def say_no_more(request: PortalRequest) -> None:
     """Drop what waits to be said on this browser's next page: it may name a person of the household that
     used it until now."""
-    list(messages.get_messages(request))
+    waiting = messages.get_messages(request)
+    if len(waiting):
+        list(waiting)  # what was read is not said again
 
 
 def client_address(request: PortalRequest) -> str | None:

@@ -9,7 +9,7 @@ _M_ARENA_MAX = -8
 with contextlib.suppress(OSError, AttributeError):
     ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, 1)
 
-worker_class = "gthread"  # a slow phone holds one thread, not a whole worker
+worker_class = "portal.web_worker.PortalWorker"  # a slow phone holds one thread, not all
 # The heartbeat of a worker, which its main thread sends while others wait for slow uploads: this ends a
 # worker that hangs, not a request that takes long.
 timeout = 60
