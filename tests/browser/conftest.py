@@ -1,31 +1,19 @@
-"""The real portal for a real browser: `manage.py serve` with its workers, its database, its mail files.
-
-Nothing of Django runs in the test's own process here. People come from a roster file, through the command
-that a practice uses; passwords are set from the mails that the background worker writes.
-"""
+"""The real portal (tests/real_portal.py) for a real browser."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
 
-ROOT = Path(__file__).parents[2]
+from tests.real_portal import RealPortal as Portal
+from tests.real_portal import running_portal
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 FLAGS = [
@@ -57,136 +45,15 @@ PASSWORD = "meadow copper violin raft"
 STAFF = ("front@practice.example", "orchard lantern gravel plume")
 
 
-@dataclass
-class Portal:
-    url: str
-    data: Path
-    environment: dict[str, str]
-    ready: set[str] = field(default_factory=set)
-
-    def manage(self, *arguments: str, **extra: str) -> str:
-        """Run a management command beside the running portal; returns what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **extra},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def links_to(self, address: str) -> list[str]:
-        """The addresses of the links mailed to `address`, oldest first."""
-        mails = sorted((self.data / "mail").glob("*.log"), key=lambda path: path.stat().st_mtime_ns)
-        messages = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in mails]
-        return [
-            link
-            for message in messages
-            if message["To"] == address
-            for link in re.findall(
-                r"http://\S+/password/[\w-]{43}/", message.get_body(("plain",)).get_content()
-            )
-        ]
-
-    def next_link(self, address: str, before: list[str]) -> str:
-        """The link in the next mail to `address`; waits for the background worker to write it."""
-        for _try in range(150):
-            links = self.links_to(address)
-            if len(links) > len(before):
-                return links[-1]
-            time.sleep(0.1)
-        raise AssertionError(f"no new mail to {address}")
-
-
 @pytest.fixture(scope="session")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    data = tmp_path_factory.mktemp("portal")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PORTAL_", "DJANGO_"))
-        and name not in {"SECRET_KEY", "DATABASE_URL"}
-    }
-    environment = {
-        **kept,
-        "PORTAL_DATA": str(data),
-        "PORTAL_LOCAL": "1",
-        "PORTAL_DEMO": "0",
-        "PORT": port,
-        "PORTAL_URL": f"http://127.0.0.1:{port}",
-    }
-    with own_database(data.name) as database:
-        if database:
-            environment["DATABASE_URL"] = database
-        portal = Portal(f"http://127.0.0.1:{port}", data, environment)
-        log = (data / "serve.log").open("wb")
-        server = subprocess.Popen(
-            [sys.executable, "manage.py", "serve"],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            wait_until_ready(portal, server, data / "serve.log")
-            roster = data / "roster.csv"
-            roster.write_text(ROSTER, "utf-8")
-            portal.manage("import_roster", str(roster))
-            portal.manage(
-                "createsuperuser",
-                "--noinput",
-                DJANGO_SUPERUSER_EMAIL=STAFF[0],
-                DJANGO_SUPERUSER_PASSWORD=STAFF[1],
-            )
-            yield portal
-        finally:
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(40) == 0
-            log.close()
-        said = (data / "serve.log").read_text("utf-8")
-        for secret in ("example.org", "Rivera", PASSWORD, "Traceback"):
-            assert secret not in said, said
-
-
-def wait_until_ready(portal: Portal, server: subprocess.Popen, log: Path) -> None:
-    for _try in range(300):
-        assert server.poll() is None, log.read_text("utf-8")
-        try:
-            urllib.request.urlopen(f"{portal.url}/readyz", timeout=5).read()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(log.read_text("utf-8"))
-
-
-class own_database:
-    """On PostgreSQL a database of the server's own, dropped afterwards; "" where SQLite is tested."""
-
-    def __init__(self, name: str) -> None:
-        self.url = os.environ.get("DATABASE_URL", "")
-        self.name = re.sub(r"\W", "_", f"browser_{name}_{os.getpid()}")
-
-    def execute(self, statement: str) -> None:
-        import psycopg
-
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
-
-    def __enter__(self) -> str:
-        if not self.url.startswith("postgres"):
-            return ""
-        self.execute(f'CREATE DATABASE "{self.name}"')
-        return re.sub(r"/[^/?]*(\?|$)", rf"/{self.name}\1", self.url)
-
-    def __exit__(self, *_exc: object) -> None:
-        if self.url.startswith("postgres"):
-            self.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+    with running_portal(tmp_path_factory.mktemp("portal")) as portal:
+        portal.import_roster(ROSTER)
+        portal.add_owner(*STAFF)
+        yield portal
+    said = portal.said()
+    for secret in ("example.org", "Rivera", PASSWORD, "Traceback"):
+        assert secret not in said, said
 
 
 @pytest.fixture(scope="session")
