@@ -14,7 +14,7 @@ from accounts.requests import PortalRequest
 _NOT_SHOWN_AGAIN = re.compile(r"csrfmiddlewaretoken|sending_id|next|keep_only|again|.*password.*")
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception | None) -> HttpResponse:
     return render(request, "errors/400.html", status=400)
 
 
