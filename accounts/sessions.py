@@ -78,8 +78,8 @@ def _nobody_asked(request: PortalRequest) -> bool:
     """Whether a page or the browser asks by itself: it is no use of the session (R-SE-3). A page that
     says "stay signed in" posts."""
     return request.method in {"GET", "HEAD"} and (
-        "prefetch" in request.headers.get("Sec-Purpose", "")
-        or request.headers.get("Sec-Fetch-Dest") == "empty"
+        "prefetch" in request.META.get("HTTP_SEC_PURPOSE", "")
+        or request.META.get("HTTP_SEC_FETCH_DEST") == "empty"
         or request.path in {"/healthz", "/readyz"}
     )
 

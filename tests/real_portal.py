@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+_BETWEEN_MAILS = b"\n" + b"-" * 79 + b"\n"
 
 
 class RealPortal:
@@ -135,7 +136,9 @@ class RealPortal:
     def mails_to(self, address: str) -> list[EmailMessage]:
         """The mails to `address`, oldest first."""
         files = sorted((self.data / "mail").glob("*.log"), key=lambda path: path.stat().st_mtime_ns)
-        mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in files]
+        # Mails of one second can share a file, each with a line of dashes behind it.
+        texts = [text for path in files for text in path.read_bytes().split(_BETWEEN_MAILS)]
+        mails = [message_from_bytes(text, policy=policy.default) for text in texts]
         return [mail for mail in mails if mail["To"] == address]  # type: ignore[misc]
 
     def links_to(self, address: str) -> list[str]:
