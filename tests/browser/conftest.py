@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Response, sync_playwright
 
 from tests.real_portal import RealPortal as Portal
 from tests.real_portal import running_portal
@@ -43,6 +43,13 @@ P7,M7,Sam,Chen,,2010-05-05,chen@example.org,active
 """
 PASSWORD = "meadow copper violin raft"
 STAFF = ("front@practice.example", "orchard lantern gravel plume")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # One process runs them all, so that the portal and the browser are started once.
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +108,12 @@ class Visitor:
     def assert_clean(self) -> None:
         """WCAG 2.2 AA by axe, no sideways scroll, also with WCAG's text spacing (1.4.10, 1.4.12)."""
         width = self.page.viewport_size["width"]
-        found = Axe().run(self.page, options=AXE).response["violations"]
+        try:
+            found = Axe().run(self.page, options=AXE).response["violations"]
+        except Error:
+            # The page was on its way to the next one when the rules began.
+            self.page.wait_for_load_state()
+            found = Axe().run(self.page, options=AXE).response["violations"]
         assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
         assert self.page.evaluate("document.documentElement.scrollWidth") <= width
         # Through the style sheet's object model: the page's own policy refuses a new style element.

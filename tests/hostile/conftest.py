@@ -1,8 +1,8 @@
-"""Two real portals to attack: four workers with four threads each, on either database.
+"""Two real portals to attack, on either database.
 
-`portal` stands alone, as `make run` starts it. `proxied` is behind a proxy with https, so that a test can
-come from any address, and sessions there end within seconds, idle or old. The people are those of
-SECURITY.md 2.1. Both logs are read at the end: nobody may stand in them.
+`portal` stands alone, as `make run` starts it, with four workers of four threads. `proxied` is behind a
+proxy with https, so that a test can come from any address, and sessions there end within seconds, idle or
+old. The people are those of SECURITY.md 2.1. Both logs are read at the end: nobody may stand in them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,6 @@ def _proxied(
     tmp_path_factory: pytest.TempPathFactory, mail_server: MailServer
 ) -> Iterator[RealPortal]:
     environment = {
-        **SIZE,
         "ALLOWED_HOSTS": HOST,
         "PORTAL_URL": f"https://{HOST}",
         "PORTAL_HTTPS": "1",
