@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.hostile.conftest import lift_pauses
 from tests.hostile.visitor import Answer, Visitor, encoded, raw, receive
 from tests.real_portal import RealPortal
 
@@ -58,6 +59,7 @@ ODD = (
 @pytest.fixture(scope="module")
 def people(_portal: RealPortal) -> dict[str, Visitor]:
     """Somebody of each kind, signed in once for all the tests here."""
+    lift_pauses(_portal)  # the tests of other files may have left some
     rivera = Visitor(_portal).signed_in("rivera@example.org")
     return {
         "nobody": Visitor(_portal),
