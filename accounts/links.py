@@ -15,7 +15,6 @@ from email.utils import formataddr
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -46,25 +45,27 @@ def send_password_link(email_key: str, tries: int = 0) -> str:
         audit.record(audit.Action.LINK_MAIL, "closed", account_id=account.pk)
         return "closed"
     token = secrets.token_urlsafe(32)
+    # No transaction around the sending: a mail server that hangs would hold SQLite's one write lock, and
+    # the mail could be there before its link. Until it is sent, nobody knows the token.
+    link = PasswordLink.objects.create(
+        account=account,
+        token_hash=token_hash(token),
+        expires_at=timezone.now() + timedelta(seconds=settings.LINK_SECONDS),
+    )
     try:
-        with transaction.atomic():
-            PasswordLink.objects.create(
-                account=account,
-                token_hash=token_hash(token),
-                expires_at=timezone.now() + timedelta(seconds=settings.LINK_SECONDS),
-            )
-            audit.record(audit.Action.LINK_MAIL, "sent", account_id=account.pk)
-            _send(
-                "password_link",
-                account,
-                {
-                    "link": settings.PORTAL_URL + reverse("password_open", args=[token]),
-                    "hours": max(1, settings.LINK_SECONDS // 3600),
-                    "has_password": account.has_password,
-                },
-            )
+        _send(
+            "password_link",
+            account,
+            {
+                "link": settings.PORTAL_URL + reverse("password_open", args=[token]),
+                "hours": max(1, settings.LINK_SECONDS // 3600),
+                "has_password": account.has_password,
+            },
+        )
     except OSError:  # smtplib's errors are OSErrors too
+        link.delete()
         return _try_again(send_password_link, email_key, tries, account)
+    audit.record(audit.Action.LINK_MAIL, "sent", account_id=account.pk)
     return "sent"
 
 

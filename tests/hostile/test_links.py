@@ -4,6 +4,7 @@ R-AU-10, cases RS)."""
 from __future__ import annotations
 
 import re
+import socket
 import threading
 import time
 from collections import Counter
@@ -237,6 +238,28 @@ def test_mail_waits_for_its_server_and_goes_out_once(proxied, mail_server):
     assert len(re.findall("@", mail["To"])) == 1
     time.sleep(0.6)  # the worker looks every half second
     assert len(mail_server.to("okafor@example.org")) == before + 1
+
+
+def test_a_mail_server_that_hangs_holds_nobody_up(proxied, mail_server):
+    """It takes the call and says nothing. Meanwhile families sign in, which writes."""
+    # What is to go out at once has no time to wait for; the queue writes that as the end of all time.
+    at_once = "status = 'RUNNING' OR (status = 'READY' AND run_after > '9000-01-01')"
+    under_way = f"SELECT count(*) FROM django_tasks_database_dbtaskresult WHERE {at_once}"
+    _until(lambda: proxied.query(under_way) == [(0,)])
+    mail_server.stop()
+    with socket.create_server(("127.0.0.1", mail_server.port)) as silent:
+        silent.settimeout(10)
+        through_proxy(proxied).post("/password/", {"email": "new@example.org"})
+        call, _address = silent.accept()
+        start = time.monotonic()
+        family = through_proxy(proxied)
+        signed_in = family.sign_in("rivera@example.org")
+        asked = through_proxy(proxied, "198.51.100.1").post("/password/", {"email": "a@b.example"})
+        took = time.monotonic() - start
+        call.close()
+    mail_server.start()
+    assert (signed_in.location, asked.location) == ("/who/", "/password/sent/")
+    assert took < 5
 
 
 def _until(holds: Callable[[], bool]) -> None:
