@@ -99,8 +99,11 @@ def test_a_storm_of_sign_ins_slows_no_page_and_stays_small(proxied):
     def watch(path: str) -> None:
         while not over.is_set():
             start = time.monotonic()
-            assert family.copy().get(path).status == 200
+            answer = family.copy().get(path)
             waits[path].append(time.monotonic() - start)
+            if answer.location.startswith("/login/"):
+                return  # a session here lasts six seconds, and the machine is very busy
+            assert answer.status == 200
 
     def guess(number: int) -> Answer:
         visitor = through_proxy(proxied, f"198.51.100.{number}")
@@ -119,8 +122,9 @@ def test_a_storm_of_sign_ins_slows_no_page_and_stays_small(proxied):
     assert under_way.result() == {422: 64}
     assert min(len(waited) for waited in waits.values()) >= 2
     assert max(wait for waited in waits.values() for wait in waited) < longest
-    # Two hashes of 19 MiB at once in each of four workers, and as much again for luck.
-    assert peak - before < 2 * 4 * 2 * 19 * 1024
+    # Two hashes of 19 MiB at once in each of two workers, and what a worker loads at its first sign-in:
+    # 100 MiB. With a hash in each of the eight threads it was 174.
+    assert peak - before < 135 * 1024
 
 
 def _memory_of_workers(portal: RealPortal) -> int:
