@@ -57,11 +57,8 @@ def _kept(request: MemberRequest, member: Member) -> list[dict[str, object]]:
     home = member_url(request, "overview")
     titles = {"documents/": _("Documents")}
     account = request.household_session.account
+    kept_pages = kept.for_member(account, member).values_list("page", "kept_at")
     return [
-        {
-            "title": titles.get(text.page, _("A page")),
-            "url": f"{home}{text.page}",
-            "kept_at": text.kept_at,
-        }
-        for text in kept.for_member(account, member)
+        {"title": titles.get(page, _("A page")), "url": f"{home}{page}", "kept_at": kept_at}
+        for page, kept_at in kept_pages
     ]
