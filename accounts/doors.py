@@ -35,7 +35,7 @@ def household_sign_in(
     Raises passwords.TooBusy when more sign-ins run at once than this process hashes.
     """
     key, address = email_key(typed_email), address_group(request)
-    account = HouseholdAccount.objects.filter(email_key=key).first()
+    account = next(iter(HouseholdAccount.objects.filter(email_key=key)), None)
     seconds = throttle.admit(
         (throttle.SIGN_IN_ADDRESS, address),
         (throttle.SIGN_IN, key),
