@@ -45,6 +45,7 @@ PASSWORD = "meadow copper violin raft"
 STAFF = ("front@practice.example", "orchard lantern gravel plume")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # One process runs them all, so that the portal and the browser are started once.
     for item in items:

@@ -35,6 +35,7 @@ SIZE = {"PORTAL_WORKERS": "4", "PORTAL_THREADS": "4"}
 HOST = "portal.example"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # One process runs them all, so that the portals are started once.
     for item in items:
