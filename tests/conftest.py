@@ -131,6 +131,23 @@ def run_tasks(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[A
     return run
 
 
+# Each has a portal of its own to start, and a PostgreSQL server does not let in two of everything.
+IN_ONE_PROCESS = ("tests/browser/", "tests/hostile/", "tests/portal/test_serve.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Parallel processes take single tests, except of those folders. By path: xdist 3.8 writes the group
+    of a mark where pytest 9.2 no longer reads it."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPath(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return next((path for path in IN_ONE_PROCESS if nodeid.startswith(path)), nodeid)
+
+    return ByPath(config, log)
+
+
 def pytest_report_header() -> str:
     engine = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
     return f"database: {engine}, python {sys.version_info.major}.{sys.version_info.minor}"

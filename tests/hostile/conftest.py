@@ -35,14 +35,6 @@ SIZE = {"PORTAL_WORKERS": "4", "PORTAL_THREADS": "4"}
 HOST = "portal.example"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # One process runs them all, so that the portals are started once.
-    for item in items:
-        if "hostile" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("hostile"))
-
-
 @pytest.fixture(scope="session")
 def _portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPortal]:
     with running_portal(tmp_path_factory.mktemp("alone"), **SIZE) as portal:

@@ -22,7 +22,6 @@ TASKS = DBTaskResult._meta.db_table
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
-    pytest.mark.xdist_group("serve"),
 ]
 
 
