@@ -47,7 +47,8 @@ bench: .venv/.test
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: .venv/.test
 	$(LOCK) -o requirements/run.txt pyproject.toml
-	$(LOCK) --extra test -c requirements/run.txt -o requirements/test.txt pyproject.toml
+	$(LOCK) --extra s3 -c requirements/run.txt -o requirements/s3.txt pyproject.toml
+	$(LOCK) --extra test --extra s3 -c requirements/run.txt -o requirements/test.txt pyproject.toml
 
 clean:
 	rm -rf .venv build
