@@ -297,6 +297,13 @@ class MemberOwned(models.Model):
         abstract = True
 
 
+class PracticeOwned(models.Model):
+    """A list of the practice's own, such as the kinds of documents. No person stands in it."""
+
+    class Meta:
+        abstract = True
+
+
 class KeptText(models.Model):
     """What somebody typed on a page that could not be saved any more: the chart was switched, or the
     session ended. Offered back to the same login when the same person is chosen again, to nobody else."""

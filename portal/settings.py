@@ -104,6 +104,7 @@ INSTALLED_APPS = [
     "portal.apps.PortalConfig",
     "accounts.audit.apps.AuditConfig",
     "households.apps.HouseholdsConfig",
+    "households.submissions.apps.SubmissionsConfig",
     "households.documents.apps.DocumentsConfig",
     "households.overview.apps.OverviewConfig",
     # After our apps, so that templates/django/forms/ replaces Django's own form templates.
@@ -198,7 +199,7 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-FILE_UPLOAD_TEMP_DIR = str(UPLOADING)
+FILE_UPLOAD_HANDLERS = ["households.documents.receiving.ReceivingHandler"]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 

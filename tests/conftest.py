@@ -39,6 +39,8 @@ os.environ["PORTAL_DATA"] = str(DATA)
 os.environ["PORTAL_LOCAL"] = "1"
 os.environ["PORTAL_DEMO"] = "0"
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+# The browser's driver leaves an event loop running in the process that later runs other tests.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 from tests.undefined import Undefined  # noqa: E402
 

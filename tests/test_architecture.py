@@ -18,7 +18,7 @@ from django.db import connection, models
 from django.db.migrations.loader import MigrationLoader
 from django.test.utils import isolate_apps
 
-from households.models import Member, MemberOwned
+from households.models import Member, MemberOwned, PracticeOwned
 
 ROOT = Path(settings.BASE_DIR)
 PACKAGES = ["portal", "accounts", "households"]
@@ -241,7 +241,13 @@ def variables_documented(readme: str) -> set[str]:
 
 def not_one_members(model: type[models.Model]) -> list[str]:
     """A slice's model belongs to exactly one member, who cannot be deleted under it, and is asked for by
-    an id that cannot be counted through."""
+    an id that cannot be counted through. Or it is a list of the practice's own and points at nobody."""
+    if issubclass(model, PracticeOwned):
+        return [
+            f"{model.__name__}.{field.name} points at somebody"
+            for field in model._meta.get_fields()
+            if field.is_relation and not field.auto_created
+        ]
     if not issubclass(model, MemberOwned):
         return [f"{model.__name__} is not MemberOwned"]
     found = []
@@ -489,6 +495,13 @@ def test_model_of_nobody_is_caught():
         class Meta:
             app_label = "households"
 
+    class Listed(PracticeOwned):
+        about = models.ForeignKey(Member, on_delete=models.CASCADE)
+
+        class Meta:
+            app_label = "households"
+
+    assert not_one_members(Listed) == ["Listed.about points at somebody"]
     assert not_one_members(Loose) == ["Loose is not MemberOwned"]
     assert not_one_members(Lost) == ["Lost.member can be lost"]
     assert len(not_one_members(Counted)) == 2

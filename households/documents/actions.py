@@ -1,24 +1,30 @@
-"""Keeping what a family sends."""
+"""Keeping what a family sends and what the practice shares, and letting go of it."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 import uuid
+from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import HouseholdAccount
-from households.documents.checks import content_type_of
-from households.documents.models import Document
+from households.documents import renditions
+from households.documents.checks import Checked, check
+from households.documents.models import Document, DocumentKind, DocumentRequest
+from households.documents.receiving import ReceivedFile
+from households.documents.scanner import scan
 from households.models import Member
 from households.requests import MemberRequest
+from households.submissions.actions import submission_begin, submission_withdraw
+from households.submissions.models import Submission
 
 _LONGEST_NAME = 120
 
@@ -27,43 +33,42 @@ def document_receive(
     *,
     request: MemberRequest,
     member: Member,
-    file: UploadedFile,
-    note: str,
+    file: ReceivedFile,
     sending_id: uuid.UUID,
+    note: str = "",
+    kind: DocumentKind | None = None,
+    asked: DocumentRequest | None = None,
 ) -> Document:
-    """Keep one file for `member`, with its audit entry. The same file of the same page sent twice, also
-    at the same moment, is kept once; the answer is the one kept.
+    """Keep one file for `member`, with its submission and its audit entry, all of them or nothing. The
+    same file of the same page sent twice, also at the same moment, is kept once; the answer is the one
+    kept. `asked` is the member's request that it answers.
 
     Raises ValidationError when the file is refused; then nothing of it stays.
     """
-    size = file.size or 0
-    if size > settings.FILE_MB * 1024 * 1024:
-        raise ValidationError(
-            _("The file is larger than %(size)d MB. Send it in parts, or take a smaller photo.")
-            % {"size": settings.FILE_MB}
-        )
-    name = file.name or ""
-    content_type = content_type_of(file, name)
+    name = shown_name(file.name or "")
+    checked = check(file)
+    kept_before = Document.objects.for_member(member).filter(
+        sending_id=sending_id, sha256=file.sha256
+    )
+    if first := kept_before.exclude(file="").first():
+        return first
     document = Document(
         member=member,
         sending_id=sending_id,
-        name=shown_name(name),
+        name=name,
         note=note,
-        content_type=content_type,
-        size=size,
-        sha256=_sha256(file),
-        sent_by=request.household_session.account,
-        sent_in=request.household_session,
+        kind=kind,
+        request=asked,
+        **_facts(file, checked, request=request),
     )
-    kept_before = Document.objects.for_member(member).filter(
-        sending_id=sending_id, sha256=document.sha256
-    )
-    if first := kept_before.first():
-        return first
     document.file.save(document.name, file, save=False)
     try:
         with transaction.atomic():
-            _leave_room(document)
+            _leave_room(request.household_session.account, file.size or 0)
+            document.submission = submission_begin(
+                request=request, member=member, kind=Submission.Kind.DOCUMENT
+            )
+            document.sent_at = document.submission.sent_at
             document.save()
             audit.record(
                 audit.Action.SEND,
@@ -72,13 +77,163 @@ def document_receive(
                 object_type="document",
                 object_id=document.public_id,
             )
+            _prepare(document)
     except IntegrityError:
         _remove(document)
-        return kept_before.get()
+        return kept_before.exclude(file="").get()
     except BaseException:
         _remove(document)
         raise
     return document
+
+
+def document_share(
+    *,
+    request: HttpRequest,
+    member: Member,
+    file: ReceivedFile,
+    sending_id: uuid.UUID,
+    name: str = "",
+    note: str = "",
+    kind: DocumentKind | None = None,
+) -> Document:
+    """The practice shares one file with `member`; new until the family opens it.
+
+    Raises ValidationError when the file is refused; then nothing of it stays.
+    """
+    checked = check(file)
+    document = Document(
+        member=member,
+        sender=Document.Sender.PRACTICE,
+        sending_id=sending_id,
+        name=shown_name(name or file.name or ""),
+        note=note,
+        kind=kind,
+        shared_by_id=request.user.pk,
+        **_facts(file, checked, request=request, member=member),
+    )
+    kept_before = Document.objects.for_member(member).filter(
+        sending_id=sending_id, sha256=file.sha256
+    )
+    document.file.save(document.name, file, save=False)
+    try:
+        with transaction.atomic():
+            document.save()
+            audit.record(
+                audit.Action.SHARE,
+                "ok",
+                request=request,
+                member_id=member.pk,
+                object_type="document",
+                object_id=document.public_id,
+            )
+            _prepare(document)
+    except IntegrityError:
+        _remove(document)
+        return kept_before.exclude(file="").get()
+    except BaseException:
+        _remove(document)
+        raise
+    return document
+
+
+def document_withdraw(*, request: MemberRequest, document: Document) -> bool:
+    """The family takes a document back: its bytes are removed, its row tells that it was there. False,
+    and nothing happens, once the practice has seen it."""
+    with transaction.atomic():
+        if document.submission is None or not submission_withdraw(
+            request=request, submission=document.submission
+        ):
+            return False
+        _let_go(document)
+    return True
+
+
+def document_opened(*, request: MemberRequest, document: Document) -> None:
+    """The family has opened what the practice shared; only the first time counts."""
+    if not document.is_from_practice or document.opened_at:
+        return
+    with transaction.atomic():
+        first = Document.objects.for_member(document.member).filter(pk=document.pk, opened_at=None)
+        if first.update(opened_at=timezone.now()):
+            audit.record(
+                audit.Action.OPEN,
+                "ok",
+                request=request,
+                object_type="document",
+                object_id=document.public_id,
+            )
+
+
+def document_unshare(*, request: HttpRequest, document: Document) -> bool:
+    """The practice no longer shares a document. It stays on file for the practice."""
+    with transaction.atomic():
+        shared = Document.objects.for_member(document.member).filter(
+            pk=document.pk, sender=Document.Sender.PRACTICE, unshared_at=None
+        )
+        if not shared.update(unshared_at=timezone.now()):
+            return False
+        audit.record(
+            audit.Action.SHARE,
+            "ended",
+            request=request,
+            member_id=document.member_id,
+            object_type="document",
+            object_id=document.public_id,
+        )
+    return True
+
+
+def _facts(
+    file: ReceivedFile, checked: Checked, *, request: HttpRequest, member: Member | None = None
+) -> dict[str, object]:
+    """What is known of a file that was checked and is scanned now."""
+    verdict = scan(Path(file.temporary_file_path()))
+    if verdict is Document.Scan.FOUND:
+        audit.record(
+            audit.Action.SCAN,
+            "found",
+            request=request,
+            member_id=member and member.pk,
+            object_type="document",
+        )
+        raise ValidationError(
+            _(
+                "The virus scanner found something harmful in this file, so it was not kept. "
+                "Check the device it came from, or take a photo of the paper instead."
+            )
+        )
+    return {
+        "content_type": checked.content_type,
+        "pages": checked.pages,
+        "size": file.size,
+        "sha256": file.sha256,
+        "scan": verdict,
+    }
+
+
+def _prepare(document: Document) -> None:
+    """What the background worker does next; queued in the transaction that keeps the document."""
+    renditions.make_pictures.enqueue(document.pk)
+
+
+def _let_go(document: Document) -> None:
+    """Forget the bytes; they leave the storage when the transaction is through."""
+    name = document.file.name
+    storage = document.file.storage
+    pictures = [renditions.thumbnail_name(document)]
+    pictures += [
+        renditions.page_name(document, number) for number in range(1, document.pages_pictured + 1)
+    ]
+    Document.objects.for_member(document.member).filter(pk=document.pk).update(file="")
+    document.file = ""
+
+    def remove() -> None:
+        for each in [name, *pictures]:
+            if each:
+                storage.delete(each)
+
+    transaction.on_commit(remove)
 
 
 def _remove(document: Document) -> None:
@@ -86,28 +241,17 @@ def _remove(document: Document) -> None:
         document.file.storage.delete(document.file.name)
 
 
-def _leave_room(document: Document) -> None:
+def _leave_room(account: HouseholdAccount, size: int) -> None:
     """Hold the household to its limits. The account's row is locked, so that parallel uploads count
     one after the other (R-UP-2)."""
-    HouseholdAccount.objects.select_for_update().get(pk=document.sent_by_id)
-    files, size = Document.objects.sent_by_household(document.sent_by)
-    if (
-        files + 1 > settings.HOUSEHOLD_FILES
-        or size + document.size > settings.HOUSEHOLD_MB * 1024 * 1024
-    ):
+    HouseholdAccount.objects.select_for_update().get(pk=account.pk)
+    files, kept = Document.objects.sent_by_household(account)
+    if files + 1 > settings.HOUSEHOLD_FILES or kept + size > settings.HOUSEHOLD_MB * 1024 * 1024:
         raise ValidationError(
             _(
                 "Your family's space for documents is full. Call the practice, and they will make room."
             )
         )
-
-
-def _sha256(file: UploadedFile) -> str:
-    digest = hashlib.sha256()
-    for chunk in file.chunks():
-        digest.update(chunk)
-    file.seek(0)
-    return digest.hexdigest()
 
 
 def shown_name(given: str) -> str:

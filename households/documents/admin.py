@@ -32,10 +32,10 @@ class DocumentAdmin(FindsPeople):
         "sent_at",
         "content_type",
         "short_size",
-        "status",
+        "state",
     )
-    list_select_related = ("member",)
-    list_filter = ("status", "content_type")
+    list_select_related = ("member", "submission")
+    list_filter = ("submission__status", "content_type")
     list_display_links = ("person_name", "name")
     fields = (
         "person_link",
@@ -44,7 +44,7 @@ class DocumentAdmin(FindsPeople):
         "note",
         "content_type",
         "short_size",
-        "status",
+        "state",
         "sent_at",
         "download",
     )
@@ -57,7 +57,7 @@ class DocumentAdmin(FindsPeople):
         return False
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Document]:
-        return super().get_queryset(request).select_related("member")
+        return super().get_queryset(request).select_related("member", "submission")
 
     def about(self, obj: Document) -> str:
         return name_and_birth_date(obj.member)
@@ -84,6 +84,10 @@ class DocumentAdmin(FindsPeople):
     @admin.display(description=gettext_lazy("size"), ordering="size")
     def short_size(self, document: Document) -> str:
         return filesizeformat(document.size)
+
+    @admin.display(description=gettext_lazy("status"), ordering="submission__status")
+    def state(self, document: Document) -> str:
+        return document.status_words
 
     @admin.display(description=gettext_lazy("file"))
     def download(self, document: Document) -> str:

@@ -6,14 +6,17 @@ No parser is believed alone: Pillow and pikepdf both forgive junk that a browser
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO, cast
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.utils.translation import gettext as _
 
 from households.documents.models import Document
+from households.documents.receiving import ReceivedFile
 
 ContentType = Document.ContentType
 
@@ -30,6 +33,27 @@ _FIRST_BYTES = {
     ContentType.JPEG: b"\xff\xd8\xff",
     ContentType.PNG: b"\x89PNG\r\n\x1a\n",
 }
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of a file that may be kept."""
+
+    content_type: Document.ContentType
+    pages: int
+
+
+def check(file: ReceivedFile) -> Checked:
+    """Look at a whole uploaded file before it is kept.
+
+    Raises ValidationError that says why the file is refused and what to do.
+    """
+    if file.is_too_large:
+        raise ValidationError(
+            _("The file is larger than %(size)d MB. Send it in parts, or take a smaller photo.")
+            % {"size": settings.FILE_MB}
+        )
+    return Checked(content_type_of(file, file.name or ""), 1)
 
 
 def content_type_of(file: File, name: str) -> Document.ContentType:

@@ -65,7 +65,7 @@ def _receive(
         document_receive(
             request=request,
             member=member,
-            file=file,
+            file=file,  # type: ignore[arg-type]
             note=form.cleaned_data["note"],
             sending_id=form.cleaned_data["sending_id"],
         )
@@ -89,7 +89,7 @@ def _list_page(
         "member": member,
         "form": form,
         "results": results or [],
-        "documents": Document.objects.for_member(member),
+        "documents": Document.objects.for_member(member).sent(),
         "kept": kept_text,
     }
     return render(request, "households/documents/list.html", context, status=status)
@@ -97,7 +97,9 @@ def _list_page(
 
 @require_safe
 def document_detail(request: MemberRequest, member: Member, public_id: str) -> HttpResponse:
-    document = get_object_or_404(Document.objects.for_member(member), public_id=public_id)
+    document = get_object_or_404(
+        Document.objects.for_member(member).shown_to_family(), public_id=public_id
+    )
     audit.record(
         audit.Action.VIEW,
         "ok",
@@ -112,7 +114,9 @@ def document_detail(request: MemberRequest, member: Member, public_id: str) -> H
 @require_safe
 def document_file(request: MemberRequest, member: Member, public_id: str) -> FileResponse:
     """The bytes. Only pictures are shown in place, and only as what they are (R-UP-4)."""
-    document = get_object_or_404(Document.objects.for_member(member), public_id=public_id)
+    document = get_object_or_404(
+        Document.objects.for_member(member).shown_to_family(), public_id=public_id
+    )
     audit.record(
         audit.Action.DOWNLOAD,
         "ok",

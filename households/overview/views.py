@@ -21,7 +21,9 @@ _RECENT = 5
 @require_safe
 def overview(request: MemberRequest, member: Member) -> HttpResponse:
     """What is to do, what was sent, what was typed and not sent."""
-    documents = list(Document.objects.for_member(member).values_list("sent_at", "status"))
+    documents = list(
+        Document.objects.for_member(member).sent().values_list("sent_at", "submission__status")
+    )
     audit.record(audit.Action.VIEW, "ok", request=request, object_type="overview")
     tasks = [_documents_task(request, documents)]
     context = {

@@ -1,0 +1,102 @@
+"""What a family sent, of whatever kind, and what the practice did with it.
+
+A slice gives each thing that is sent one submission and keeps the thing itself; when it came, for whom and
+from which login, and what became of it, stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import HouseholdAccount, HouseholdSession
+from households.models import MemberOwned, MemberOwnedQuerySet
+
+
+class SubmissionQuerySet(MemberOwnedQuerySet):
+    def kept(self) -> SubmissionQuerySet:
+        """All but what the family took back."""
+        return self.exclude(status=Submission.Status.WITHDRAWN)
+
+
+class Submission(MemberOwned):
+    class Kind(models.TextChoices):
+        DOCUMENT = "document", _("document")
+
+    class Status(models.TextChoices):
+        RECEIVED = "received", _("Received")
+        SEEN = "seen", _("Seen")
+        FILED = "filed", _("Filed")
+        RETURNED = "returned", _("Returned")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind, editable=False)
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status, default=Status.RECEIVED, editable=False
+    )
+    sent_at = models.DateTimeField(_("sent"), default=timezone.now, editable=False)
+    sent_by = models.ForeignKey(
+        HouseholdAccount, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    sent_in = models.ForeignKey(
+        HouseholdSession,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        editable=False,
+    )
+    seen_at = models.DateTimeField(_("seen"), null=True, editable=False)
+    filed_at = models.DateTimeField(_("filed"), null=True, editable=False)
+    returned_at = models.DateTimeField(_("returned"), null=True, editable=False)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, editable=False)
+    # Why it was returned, in the practice's words, for the family to read.
+    reason = models.CharField(_("reason"), max_length=500, blank=True, editable=False)
+    # Who at the practice did the latest of these.
+    handled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        editable=False,
+    )
+
+    objects = SubmissionQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
+
+    class Meta:
+        verbose_name = _("submission")
+        ordering = ["-sent_at", "-pk"]
+        indexes = [
+            models.Index(fields=["status", "-sent_at"], name="submission_inbox"),
+            models.Index(fields=["member", "-sent_at"], name="submission_member"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="returned") | ~Q(reason=""), name="returned_with_a_reason"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Submission {self.public_id}"
+
+    @property
+    def may_be_withdrawn(self) -> bool:
+        """Until somebody at the practice has seen it (PRODUCT F)."""
+        return self.status == self.Status.RECEIVED
+
+    @property
+    def steps(self) -> list[tuple[str, datetime.datetime]]:
+        """What became of it, in order: a status's word and its time."""
+        times = {
+            self.Status.RECEIVED: self.sent_at,
+            self.Status.SEEN: self.seen_at,
+            self.Status.FILED: self.filed_at,
+            self.Status.RETURNED: self.returned_at,
+            self.Status.WITHDRAWN: self.withdrawn_at,
+        }
+        happened = [(status.label, at) for status, at in times.items() if at is not None]
+        return sorted(happened, key=lambda step: step[1])
