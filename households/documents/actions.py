@@ -18,6 +18,7 @@ from accounts import audit
 from accounts.models import HouseholdAccount
 from households.documents import renditions
 from households.documents.checks import Checked, check
+from households.documents.letting_go import let_go
 from households.documents.models import Document, DocumentKind, DocumentRequest
 from households.documents.receiving import ReceivedFile
 from households.documents.scanner import scan
@@ -145,7 +146,7 @@ def document_withdraw(*, request: MemberRequest, document: Document) -> bool:
             request=request, submission=document.submission
         ):
             return False
-        _let_go(document)
+        let_go(document)
     return True
 
 
@@ -215,25 +216,6 @@ def _facts(
 def _prepare(document: Document) -> None:
     """What the background worker does next; queued in the transaction that keeps the document."""
     renditions.make_pictures.enqueue(document.pk)
-
-
-def _let_go(document: Document) -> None:
-    """Forget the bytes; they leave the storage when the transaction is through."""
-    name = document.file.name
-    storage = document.file.storage
-    pictures = [renditions.thumbnail_name(document)]
-    pictures += [
-        renditions.page_name(document, number) for number in range(1, document.pages_pictured + 1)
-    ]
-    Document.objects.for_member(document.member).filter(pk=document.pk).update(file="")
-    document.file = ""
-
-    def remove() -> None:
-        for each in [name, *pictures]:
-            if each:
-                storage.delete(each)
-
-    transaction.on_commit(remove)
 
 
 def _remove(document: Document) -> None:
