@@ -16,6 +16,9 @@ from accounts.models import HouseholdAccount
 from households.models import MemberOwned, MemberOwnedQuerySet, PracticeOwned
 from households.submissions.models import Submission
 
+# Sent, and neither returned nor withdrawn: the practice has it, or will look at it.
+STANDING = (Submission.Status.RECEIVED, Submission.Status.SEEN, Submission.Status.FILED)
+
 
 class DocumentKind(PracticeOwned):
     """What a paper can be, as the practice lists it."""
@@ -43,6 +46,10 @@ class DocumentRequestQuerySet(MemberOwnedQuerySet):
     def in_force(self, today: datetime.date) -> DocumentRequestQuerySet:
         """Those the practice still wants answered: not closed by it, not expired."""
         return self.filter(closed_at=None).filter(Q(expires_on=None) | Q(expires_on__gte=today))
+
+    def unanswered(self) -> DocumentRequestQuerySet:
+        """Those for which no document of the family stands."""
+        return self.exclude(documents__submission__status__in=STANDING)
 
 
 class DocumentRequest(MemberOwned):
@@ -125,6 +132,18 @@ class DocumentQuerySet(MemberOwnedQuerySet):
             .select_related("submission", "kind")
         )
 
+    def joinable(self) -> DocumentQuerySet:
+        """The photos that may become pages of one PDF: not seen by the practice, not in quarantine."""
+        return (
+            self.filter(
+                submission__status=Submission.Status.RECEIVED,
+                scan__in=[Document.Scan.OFF, Document.Scan.CLEAN],
+            )
+            .exclude(content_type=Document.ContentType.PDF)
+            .exclude(file="")
+            .select_related("submission", "kind", "request")
+        )
+
     def shared(self) -> DocumentQuerySet:
         """What the practice shares, latest first."""
         return self.filter(sender=Document.Sender.PRACTICE, unshared_at=None).select_related("kind")
@@ -188,7 +207,8 @@ class Document(MemberOwned):
         related_name="documents",
         editable=False,
     )
-    # The page the upload came from: the same file sent twice by one page is one document (R-WP-10).
+    # The page the upload came from: the same file sent twice by one page is one document (R-WP-10). A page
+    # that sends a returned document again bears that document's public_id: so it is known to be settled.
     sending_id = models.UUIDField(editable=False)
     name = models.CharField(_("name"), max_length=120, editable=False)
     note = models.CharField(_("note"), max_length=500, blank=True, editable=False)
@@ -258,6 +278,11 @@ class Document(MemberOwned):
         return self.content_type != self.ContentType.PDF
 
     @property
+    def label(self) -> str:
+        """What lists call it: what it is, as the practice's list says, or else its file's name."""
+        return self.kind.name if self.kind else self.name
+
+    @property
     def may_be_opened(self) -> bool:
         """Whether its bytes are there and nothing is known or feared to be wrong with them."""
         return bool(self.file) and self.scan in {self.Scan.OFF, self.Scan.CLEAN}
@@ -265,11 +290,7 @@ class Document(MemberOwned):
     @property
     def stands(self) -> bool:
         """Sent, and neither returned nor withdrawn: the practice has it, or will look at it."""
-        return self.submission is not None and self.submission.status in {
-            Submission.Status.RECEIVED,
-            Submission.Status.SEEN,
-            Submission.Status.FILED,
-        }
+        return self.submission is not None and self.submission.status in STANDING
 
     @property
     def status(self) -> str:
