@@ -124,7 +124,7 @@ def _collect_static() -> None:
 def _load_demo() -> list[str]:
     if not settings.PORTAL_DEMO:
         return []
-    from households.demo import load_demo
+    from portal.demo import load_demo
 
     lines = load_demo()
     return ["", *lines] if lines is not None else []

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import stat
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from accounts import passwords
 from accounts.models import HouseholdAccount, StaffAccount
-from households import demo
+from households.documents.models import Document, DocumentRequest
 from households.models import Member, Practice
+from households.submissions.models import Submission
+from portal import demo
 from tests.cast import household, member, pick, sign_in, sign_in_as_staff
 
 
 def staff_login() -> list[str]:
     return (settings.DATA / "demo-staff-login").read_text().split()
+
+
+def remove_papers() -> None:
+    """They hold on to the people they are about."""
+    for model in (Document, DocumentRequest, Submission):
+        model.objects.all().delete()
 
 
 def test_the_lines_say_what_to_open_and_whom_to_be(db):
@@ -71,6 +82,7 @@ def test_the_staff_password_is_new_each_time_and_only_its_owner_can_read_it(db):
     sign_in_as_staff(Client(), email, first)
     passwords.StrongEnough().validate(first)
 
+    remove_papers()
     for model in (Member, HouseholdAccount, StaffAccount):
         model.objects.all().delete()
     demo.load_demo()
@@ -106,6 +118,7 @@ def test_a_second_start_prints_the_same_logins_and_changes_nothing(db):
     assert demo.load_demo() == printed
     assert staff_login() == login
     assert Member.objects.count() == len(demo.PEOPLE)
+    assert (Document.objects.count(), DocumentRequest.objects.count()) == (3, 1)
 
 
 def test_a_second_start_without_the_kept_password_prints_the_rest(db):
@@ -119,5 +132,51 @@ def test_a_second_start_without_the_kept_password_prints_the_rest(db):
 @pytest.mark.parametrize("gone", [StaffAccount, Member], ids=["staff account", "members"])
 def test_nothing_of_the_demo_is_printed_once_it_is_gone(db, gone):
     demo.load_demo()
+    remove_papers()
     gone.objects.all().delete()
     assert demo.load_demo() is None
+
+
+# --- papers ---------------------------------------------------------------------------
+
+
+def test_the_family_meets_papers_in_every_state(client, db):
+    demo.load_demo()
+    sign_in(client, demo.READY, demo.FAMILY_PASSWORD)
+    papers = {}
+    for first_name, born in {
+        "Elena": "1985/04/12",
+        "Mia": "2016/04/27",
+        "Leo": "2020/02/29",
+    }.items():
+        key = pick(client, first_name, born)
+        for document in Document.objects.filter(member__first_name=first_name):
+            answer = client.get(f"/for/{key}/documents/{document.public_id}/")
+            assert answer.status_code == 200
+            papers[first_name] = document.status
+    assert papers == {"Elena": "filed", "Mia": "new", "Leo": "returned"}
+    assert "blurry" in Submission.objects.get(status="returned").reason
+    asked = DocumentRequest.objects.get()
+    assert asked.member.called == "Mia"
+    assert asked.what == "Insurance card, both sides"
+    assert (asked.due_on - timezone.localdate()).days == 10
+
+
+def test_the_papers_are_real_files(client, db):
+    """Each is what its row says, and passes as an upload of a family."""
+    demo.load_demo()
+    sign_in(client, demo.READY, demo.FAMILY_PASSWORD)
+    key = pick(client, "Lia", "2020/02/29")
+    for document in Document.objects.all():
+        with document.file.open("rb") as file:
+            data = file.read()
+        assert hashlib.sha256(data).hexdigest() == document.sha256
+        assert len(data) == document.size
+        again = SimpleUploadedFile(document.name, data, document.content_type)
+        assert client.post(f"/for/{key}/documents/", {"files": again}).status_code == 302
+
+
+def test_other_households_have_none_of_it(db):
+    demo.load_demo()
+    assert {document.member.email_key for document in Document.objects.all()} == {demo.READY}
+    assert {asked.member.email_key for asked in DocumentRequest.objects.all()} == {demo.READY}

@@ -2,24 +2,36 @@
 
 Loaded by `make run` into an empty database and into no other. Two households, with what makes choosing a
 person hard: twins, a birth date shared across them, one child whose name and birth date are those of a
-child of the other household, an accent, a preferred name. The first household has its password; the second
-one is to be set up through a mail.
+child of the other household, an accent, a preferred name. The first household has its password, and papers
+in every state; the second one is to be set up through a mail.
 """
 
 from __future__ import annotations
 
 import datetime
+import hashlib
+import io
 import os
 import secrets
+import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import passwords
 from accounts.actions import ensure_accounts
 from accounts.models import HouseholdAccount, StaffAccount
+from households.documents import renditions
+from households.documents.models import Document, DocumentKind, DocumentRequest
 from households.models import Member, Practice
+from households.submissions.models import Submission
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # Fixed, so that a tour can be written down: it opens made-up people on 127.0.0.1 and nothing else.
 FAMILY_PASSWORD = "paper boats in the harbor"  # noqa: S105  (of nobody)
@@ -90,7 +102,132 @@ def _load(staff_password: str) -> None:
     HouseholdAccount.objects.filter(email_key=READY).update(
         password=passwords.hashed(FAMILY_PASSWORD)
     )
-    StaffAccount.objects.create_superuser(STAFF, staff_password, name="Olivia Owner")
+    owner = StaffAccount.objects.create_superuser(STAFF, staff_password, name="Olivia Owner")
+    _load_papers(owner)
+
+
+# --- papers ---------------------------------------------------------------------------
+
+
+def _load_papers(owner: StaffAccount) -> None:
+    """What a family sees of papers after some weeks: one asked for, one shared, one filed, one returned."""
+    elena, mia, leo = (Member.objects.get(patient_id=f"D{number:03}") for number in (1, 3, 4))
+    DocumentRequest.objects.create(
+        member=mia,
+        kind=_kind("Insurance card"),
+        what="Insurance card, both sides",
+        why="The one we have on file ends this year.",
+        due_on=timezone.localdate() + datetime.timedelta(days=10),
+        asked_by=owner,
+    )
+    _keep(
+        Document(
+            member=mia,
+            sender=Document.Sender.PRACTICE,
+            shared_by=owner,
+            kind=_kind("Vaccination record"),
+            name="Vaccinations of Mia.pdf",
+            note="For the school. Print it, they keep the copy.",
+            sent_at=_days_ago(1),
+        ),
+        _sheet("Vaccinations", "Mia Rivera, born 2016/04/27", "Measles, mumps, rubella: 2 doses"),
+    )
+    _keep(
+        Document(
+            member=elena,
+            kind=_kind("Referral"),
+            name="Referral.pdf",
+            submission=_sent(
+                elena,
+                Submission.Status.FILED,
+                sent_at=_days_ago(6),
+                seen_at=_days_ago(5),
+                filed_at=_days_ago(5),
+                handled_by=owner,
+            ),
+            sent_at=_days_ago(6),
+        ),
+        _sheet("Referral", "Elena Rivera, born 1985/04/12", "Physical therapy, 6 visits"),
+    )
+    _keep(
+        Document(
+            member=leo,
+            kind=_kind("Lab result"),
+            name="photo.jpg",
+            content_type=Document.ContentType.JPEG,
+            note="From the hospital",
+            submission=_sent(
+                leo,
+                Submission.Status.RETURNED,
+                sent_at=_days_ago(3),
+                seen_at=_days_ago(2),
+                returned_at=_days_ago(2),
+                reason="The photo is blurry. Take it again in good light and hold the phone still.",
+                handled_by=owner,
+            ),
+            sent_at=_days_ago(3),
+        ),
+        _blurred("Lab result", "Leo Rivera, born 2020/02/29", "Lead in blood: 1.2"),
+    )
+
+
+def _kind(name: str) -> DocumentKind | None:
+    return DocumentKind.objects.filter(name=name).first()
+
+
+def _days_ago(days: int) -> datetime.datetime:
+    return timezone.now() - datetime.timedelta(days=days)
+
+
+def _sent(member: Member, status: Submission.Status, **fields: object) -> Submission:
+    return Submission.objects.create(
+        member=member,
+        kind=Submission.Kind.DOCUMENT,
+        status=status,
+        sent_by=HouseholdAccount.objects.get(email_key=READY),
+        **fields,
+    )
+
+
+def _keep(document: Document, data: bytes) -> None:
+    """The row and the bytes; the background worker makes the pictures, as of every document."""
+    document.sending_id = uuid.uuid4()
+    document.content_type = document.content_type or Document.ContentType.PDF
+    document.size = len(data)
+    document.sha256 = hashlib.sha256(data).hexdigest()
+    document.file.save(document.name, ContentFile(data), save=False)
+    document.save()
+    renditions.make_pictures.enqueue(document.pk)
+
+
+def _sheet(*lines: str) -> bytes:
+    """A PDF of one page with these lines on it."""
+    data = io.BytesIO()
+    _drawn(*lines).save(data, "PDF", resolution=72)
+    return data.getvalue()
+
+
+def _blurred(*lines: str) -> bytes:
+    """A photo of such a page that nobody can read."""
+    from PIL import ImageFilter
+
+    data = io.BytesIO()
+    _drawn(*lines).filter(ImageFilter.GaussianBlur(6)).save(data, "JPEG")
+    return data.getvalue()
+
+
+def _drawn(*lines: str) -> Image.Image:
+    # Imported here: a large library that only the demo's first load needs.
+    from PIL import Image, ImageDraw, ImageFont
+
+    image = Image.new("RGB", (612, 792), "white")
+    paper = ImageDraw.Draw(image)
+    for number, line in enumerate(("Harbor Family Medicine (made up)", *lines)):
+        paper.text((48, 48 + 60 * number), line, fill="black", font=ImageFont.load_default(24))
+    return image
+
+
+# --- logins ---------------------------------------------------------------------------
 
 
 def _random_words() -> str:
