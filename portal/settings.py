@@ -3,6 +3,8 @@
 The README has a table of the variables; a test holds the table against this file.
 """
 
+import importlib.util
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -47,6 +49,12 @@ PORTAL_HTTPS = env.bool("PORTAL_HTTPS", default=not LOCAL_RUN)
 PORTAL_DEMO = env.bool("PORTAL_DEMO", default=LOCAL_RUN)
 PORTAL_WORKERS = env.int("PORTAL_WORKERS", default=2)
 PORTAL_THREADS = env.int("PORTAL_THREADS", default=4)
+SENDFILE = env.str("PORTAL_SENDFILE", default="")
+if SENDFILE not in {"", "X-Accel-Redirect", "X-Sendfile"}:
+    raise ImproperlyConfigured(
+        f"PORTAL_SENDFILE is “{SENDFILE}”. It can be X-Accel-Redirect (nginx), X-Sendfile (Apache, "
+        "lighttpd), or empty: then the portal sends files itself."
+    )
 
 
 def _kept_secret() -> str:
@@ -87,6 +95,26 @@ FILE_MB = env.int("PORTAL_FILE_MB", default=25)
 HOUSEHOLD_MB = env.int("PORTAL_HOUSEHOLD_MB", default=2000)
 HOUSEHOLD_FILES = env.int("PORTAL_HOUSEHOLD_FILES", default=1000)
 TRUSTED_PROXIES = env.int("PORTAL_TRUSTED_PROXIES", default=0)
+
+
+def _socket_address(variable: str, given: str) -> str | tuple[str, int] | None:
+    """A path (`/run/x`, `unix:/run/x`), or host and port (`host:port`, `tcp://host:port`)."""
+    if not given:
+        return None
+    path = re.fullmatch(r"(?:unix:(?://)?)?(/.*[^/])", given)
+    if path:
+        return path[1]
+    host = re.fullmatch(r"(?:tcp://)?(?:\[([\da-fA-F:]+)\]|([\w.-]+)):(\d{1,5})", given, re.ASCII)
+    if host and 0 < int(host[3]) < 2**16:
+        return host[1] or host[2], int(host[3])
+    raise ImproperlyConfigured(
+        f"{variable} has to be a path such as /run/clamav/clamd.ctl, or a host and a port such as "
+        f"127.0.0.1:3310; it is “{given}”."
+    )
+
+
+# None: files are not scanned for viruses.
+SCANNER = _socket_address("PORTAL_SCANNER", env.str("PORTAL_SCANNER", default="").strip())
 
 
 # --- Django ---------------------------------------------------------------------------
@@ -187,18 +215,56 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA / "static"
-STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+S3_BUCKET = env.str("PORTAL_S3_BUCKET", default="")
+S3_ENDPOINT = env.str("PORTAL_S3_ENDPOINT", default="")
+S3_REGION = env.str("PORTAL_S3_REGION", default="us-east-1")
+S3_ENCRYPTION = env.str("PORTAL_S3_ENCRYPTION", default="AES256")
+
+
+def _files() -> dict[str, Any]:
+    """Where the families' files lie. None of them has an address of its own; the portal hands them out."""
+    if not S3_BUCKET:
+        return {
+            "BACKEND": "households.documents.storage.LocalFiles",
+            "OPTIONS": {
+                "location": DATA / "files",
+                "base_url": None,
+                # The web server that sends them is of the files' group (deploy/nginx.conf).
+                "file_permissions_mode": 0o640 if SENDFILE else 0o600,
+                "directory_permissions_mode": 0o750 if SENDFILE else 0o700,
+            },
+        }
+    if not all(importlib.util.find_spec(package) for package in ("boto3", "storages")):
+        raise ImproperlyConfigured(
+            "Files in S3 (PORTAL_S3_BUCKET) need requirements/s3.txt: "
+            ".venv/bin/pip install --require-hashes -r requirements/s3.txt"
+        )
+    # Not what the browser said it is: that is the family's word. No ACL is sent: without one an object is
+    # private, and buckets whose ACLs are off, as Amazon makes them, refuse a request that has one.
+    parameters = {"ContentType": "application/octet-stream"}
+    if S3_ENCRYPTION:
+        parameters["ServerSideEncryption"] = S3_ENCRYPTION
+    return {
+        "BACKEND": "households.documents.storage_s3.S3Files",
         "OPTIONS": {
-            "location": DATA / "files",
-            "base_url": None,  # no file of a family has an address of its own
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": S3_ENDPOINT or None,
+            "region_name": S3_REGION,
+            "location": "files",
+            "file_overwrite": False,
+            "object_parameters": parameters,
+            # Fetched files wait in PORTAL_DATA, not in the worker's memory.
+            "max_memory_size": 1024 * 1024,
         },
-    },
+    }
+
+
+STORAGES = {
+    "default": _files(),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Nothing of a family is written outside PORTAL_DATA, not even for a moment.
+FILE_UPLOAD_TEMP_DIR = UPLOADING
 FILE_UPLOAD_HANDLERS = ["households.documents.receiving.ReceivingHandler"]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
