@@ -6,7 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
@@ -102,12 +103,13 @@ class DocumentAdmin(FindsPeople):
         ours = [path("<int:pk>/download/", view, name="documents_document_download")]
         return [*ours, *super().get_urls()]
 
-    def _download(self, request: HttpRequest, pk: int) -> FileResponse:
+    def _download(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """The bytes, as a file to keep and never as a page (SECURITY R-UP-4)."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if pk.bit_length() > 63:
             raise Http404
         document = get_object_or_404(self.get_queryset(request), pk=pk)
+        response = document_response(request, document, as_attachment=True)
         self._record(request, audit.Action.DOWNLOAD, "ok", document)
-        return document_response(document, as_attachment=True)
+        return response

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -112,11 +113,13 @@ def document_detail(request: MemberRequest, member: Member, public_id: str) -> H
 
 
 @require_safe
-def document_file(request: MemberRequest, member: Member, public_id: str) -> FileResponse:
+def document_file(request: MemberRequest, member: Member, public_id: str) -> HttpResponseBase:
     """The bytes. Only pictures are shown in place, and only as what they are (R-UP-4)."""
     document = get_object_or_404(
         Document.objects.for_member(member).shown_to_family(), public_id=public_id
     )
+    shown_in_place = "preview" in request.GET and document.is_picture
+    response = document_response(request, document, as_attachment=not shown_in_place)
     audit.record(
         audit.Action.DOWNLOAD,
         "ok",
@@ -124,5 +127,4 @@ def document_file(request: MemberRequest, member: Member, public_id: str) -> Fil
         object_type="document",
         object_id=public_id,
     )
-    shown_in_place = "preview" in request.GET and document.is_picture
-    return document_response(document, as_attachment=not shown_in_place)
+    return response
