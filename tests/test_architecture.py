@@ -128,8 +128,9 @@ def unscoped_query(path: str, text: str, owned: frozenset[str] | None = None) ->
         if alias.name in owned
     } | owned
     found = []
-    # The last one adds up what a household sent, for its limits; it shows nothing of it.
-    scoped = {"for_member", "create", "sent_by_household"}
+    # The others show nothing to anybody: what a household sent is added up for its limits, the background
+    # worker looks up the one document of its task, and those in quarantine are counted and asked about.
+    scoped = {"for_member", "create", "sent_by_household", "for_worker", "in_quarantine"}
     for node in ast.walk(tree):
         bad = ""
         match node:

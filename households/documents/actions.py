@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import HouseholdAccount
-from households.documents import renditions
+from households.documents import quarantine, renditions
 from households.documents.checks import Checked, check
 from households.documents.letting_go import let_go
 from households.documents.models import Document, DocumentKind, DocumentRequest
@@ -189,7 +189,8 @@ def _facts(
     file: ReceivedFile, checked: Checked, *, request: HttpRequest, member: Member | None = None
 ) -> dict[str, object]:
     """What is known of a file that was checked and is scanned now."""
-    verdict = scan(Path(file.temporary_file_path()))
+    with Path(file.temporary_file_path()).open("rb") as received:
+        verdict = scan(received)
     if verdict is Document.Scan.FOUND:
         audit.record(
             audit.Action.SCAN,
@@ -215,12 +216,10 @@ def _facts(
 
 def _prepare(document: Document) -> None:
     """What the background worker does next; queued in the transaction that keeps the document."""
-    renditions.make_pictures.enqueue(document.pk)
-
-
-def _remove(document: Document) -> None:
-    if document.file.name:
-        document.file.storage.delete(document.file.name)
+    if document.scan == Document.Scan.WAITING:
+        quarantine.scan_later(document)
+    else:
+        renditions.make_pictures.enqueue(document.pk)
 
 
 def _leave_room(account: HouseholdAccount, size: int) -> None:

@@ -124,6 +124,14 @@ class DocumentQuerySet(MemberOwnedQuerySet):
         )
         return total["files"], total["size"]
 
+    def for_worker(self, document_id: int) -> DocumentQuerySet:
+        """One document, for a task of the background worker, which acts for nobody."""
+        return self.filter(pk=document_id)
+
+    def in_quarantine(self) -> DocumentQuerySet:
+        """Everybody's documents that wait for the virus scanner: to be counted and asked about."""
+        return self.filter(scan=Document.Scan.WAITING).exclude(file="")
+
     def sent(self) -> DocumentQuerySet:
         """What the family sent and did not take back, latest first, with what became of it."""
         return (

@@ -62,6 +62,15 @@ def submission_return(*, request: HttpRequest, submission: Submission, reason: s
     return _by_staff(request, submission, before, Status.RETURNED, "returned_at", reason=reason)
 
 
+def submission_return_unasked(*, submission: Submission, reason: str) -> bool:
+    """The portal itself asks the family to send it again: nobody at the practice did, so nobody has seen
+    it and nobody handled it. The slice records why. False when it was returned or taken back before."""
+    before = {Status.RECEIVED, Status.SEEN, Status.FILED}
+    return _step(
+        submission, before, Status.RETURNED, "returned_at", handled_by_id=None, reason=reason
+    )
+
+
 def _by_staff(
     request: HttpRequest,
     submission: Submission,
