@@ -129,8 +129,12 @@ def unscoped_query(path: str, text: str, owned: frozenset[str] | None = None) ->
     } | owned
     found = []
     # The others show nothing to anybody: what a household sent is added up for its limits, the background
-    # worker looks up the one document of its task, and those in quarantine are counted and asked about.
-    scoped = {"for_member", "create", "sent_by_household", "for_worker", "in_quarantine"}
+    # worker looks up the one document of its task, those in quarantine are counted and asked about, and the
+    # sweep compares everybody's files with the storage.
+    scoped = {
+        *["for_member", "create", "sent_by_household", "for_worker", "in_quarantine"],
+        "with_bytes",
+    }
     for node in ast.walk(tree):
         bad = ""
         match node:

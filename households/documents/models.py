@@ -103,6 +103,10 @@ class DocumentRequest(MemberOwned):
     def __str__(self) -> str:
         return f"Request for a document {self.public_id}"
 
+    def is_in_force(self, today: datetime.date) -> bool:
+        """The same as in_force(), of one."""
+        return self.closed_at is None and (self.expires_on is None or self.expires_on >= today)
+
     def is_answered_by(self, documents: Iterable[Document]) -> bool:
         """Whether one of `documents`, which are the member's with their submissions, stands for it."""
         return any(document.request_id == self.pk and document.stands for document in documents)
@@ -127,6 +131,10 @@ class DocumentQuerySet(MemberOwnedQuerySet):
     def for_worker(self, document_id: int) -> DocumentQuerySet:
         """One document, for a task of the background worker, which acts for nobody."""
         return self.filter(pk=document_id)
+
+    def with_bytes(self) -> DocumentQuerySet:
+        """Everybody's documents that have a file: for the sweep, which compares them with the storage."""
+        return self.exclude(file="")
 
     def in_quarantine(self) -> DocumentQuerySet:
         """Everybody's documents that wait for the virus scanner: to be counted and asked about."""
@@ -294,6 +302,15 @@ class Document(MemberOwned):
     def may_be_opened(self) -> bool:
         """Whether its bytes are there and nothing is known or feared to be wrong with them."""
         return bool(self.file) and self.scan in {self.Scan.OFF, self.Scan.CLEAN}
+
+    @property
+    def may_be_withdrawn(self) -> bool:
+        return self.submission is not None and self.submission.may_be_withdrawn
+
+    @property
+    def may_be_joined(self) -> bool:
+        """The same as joinable(), of one."""
+        return self.is_picture and self.may_be_withdrawn and self.may_be_opened
 
     @property
     def stands(self) -> bool:
