@@ -27,8 +27,12 @@ JOBS = (
         gettext_lazy("Families"),
         ("households.Member", "accounts.HouseholdAccount"),
     ),
-    ("inbox", gettext_lazy("Inbox"), ("documents.Document",)),
-    ("practice", gettext_lazy("Practice"), ("households.Practice",)),
+    (
+        "inbox",
+        gettext_lazy("Inbox"),
+        ("submissions.Submission", "documents.Document", "documents.DocumentRequest"),
+    ),
+    ("practice", gettext_lazy("Practice"), ("households.Practice", "documents.DocumentKind")),
     ("staff", gettext_lazy("Staff"), ("accounts.StaffAccount", "auth.Group")),
     ("audit", gettext_lazy("Audit"), ("audit.AuditEvent",)),
 )

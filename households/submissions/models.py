@@ -98,5 +98,5 @@ class Submission(MemberOwned):
             self.Status.RETURNED: self.returned_at,
             self.Status.WITHDRAWN: self.withdrawn_at,
         }
-        happened = [(status.label, at) for status, at in times.items() if at is not None]
+        happened = [(str(status.label), at) for status, at in times.items() if at is not None]
         return sorted(happened, key=lambda step: step[1])

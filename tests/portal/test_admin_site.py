@@ -12,8 +12,9 @@ from django.urls import URLResolver, get_resolver
 
 from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount, StaffAccount
-from households.documents.models import Document
+from households.documents.models import Document, DocumentRequest
 from households.models import Member, Practice
+from households.submissions.models import Submission
 from tests.cast import NURSE_PASSWORD, PASSWORD, pick, sign_in, sign_in_as_staff
 from tests.files import png
 from tests.pages import fields_of, text_of
@@ -42,6 +43,10 @@ def admin_addresses() -> list[str]:
 
 
 def _filled(route: str) -> str:
+    route = route.replace("<int:member_pk>", str(getattr(Member.objects.first(), "pk", 1)))
+    submission = Submission.objects.first()
+    route = route.replace("<int:submission_pk>", str(getattr(submission, "pk", 1)))
+    route = route.replace("<int:number>", "1")
     if not ROW.search(route):
         return route.replace("<int:content_type_id>/<path:object_id>", "1/1")
     app_label, model_name = route.split("/")[2:4]
@@ -62,6 +67,7 @@ def one_of_each(cast) -> None:
     key = pick(family, "Mia", "2016/04/27")
     family.post(f"/for/{key}/documents/", {"files": png("card.png")})
     assert Document.objects.exists()
+    DocumentRequest.objects.create(member=cast.mia, what="Insurance card, both sides")
 
 
 def test_the_addresses_are_really_there(one_of_each):
@@ -71,6 +77,8 @@ def test_the_addresses_are_really_there(one_of_each):
     member, account = Member.objects.first(), HouseholdAccount.objects.first()
     assert f"/admin/households/member/{member.pk}/change/" in addresses
     assert f"/admin/accounts/householdaccount/{account.pk}/send-link/" in addresses
+    assert f"/admin/documents/document/share/{member.pk}/" in addresses
+    assert not [address for address in addresses if "<int:" in address]
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -160,7 +168,10 @@ def test_the_index_is_grouped_by_job(cast, client):
     for entry in [
         "Members",
         "Household accounts",
+        "Submissions",
         "Documents",
+        "Requests for documents",
+        "Kinds of documents",
         "Help text for families, to copy",
     ]:
         assert entry in text

@@ -1,0 +1,95 @@
+"""Admin page of everything that families sent, whatever kind it is: what nobody has seen stands on top.
+
+To look at only. Each row leads to the thing itself, on the pages of its slice: a slice names an address
+`admin:KINDs_KIND_of`, such as `admin:documents_document_of`, that takes a submission's number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from households.admin import MemberOwnedAdmin, moment
+from households.submissions.models import Submission
+
+Status = Submission.Status
+
+
+def address_of(submission: Submission) -> str:
+    """The staff's page of the thing that was sent."""
+    return reverse(f"admin:{submission.kind}s_{submission.kind}_of", args=[submission.pk])
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Without a choice: everything but what the family took back."""
+
+    title = gettext_lazy("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(status.value, str(status.label)) for status in Status]
+
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[Submission]
+    ) -> models.QuerySet[Submission]:
+        chosen = self.value()
+        if chosen in Status.values:
+            return queryset.filter(status=chosen)
+        return queryset.exclude(status=Status.WITHDRAWN)
+
+
+@admin.register(Submission)
+class SubmissionAdmin(MemberOwnedAdmin):
+    list_display = ("thing", "born", "kind", "sent", "status", "handled_by")
+    list_display_links = None
+    list_filter = (StatusFilter, "kind")
+    list_select_related = ("member", "handled_by")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Submission | None = None) -> bool:
+        return False
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        unseen_first = models.Case(models.When(status=Status.RECEIVED, then=0), default=1)
+        return [unseen_first, "-sent_at", "-pk"]
+
+    @admin.display(description=gettext_lazy("person"), ordering="member__last_name_key")
+    def thing(self, submission: Submission) -> str:
+        return format_html(
+            '<a href="{}">{}</a>', address_of(submission), submission.member.full_name
+        )
+
+    @admin.display(description=gettext_lazy("sent"), ordering="sent_at")
+    def sent(self, submission: Submission) -> str:
+        return moment(submission.sent_at)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = {"title": _("What families sent")}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """There is nothing to see but the thing itself."""
+        submission = self.get_object(request, object_id)
+        if not self.has_view_permission(request, submission):
+            raise PermissionDenied
+        if submission is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return HttpResponseRedirect(address_of(submission))
