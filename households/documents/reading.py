@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 20.0
 PICTURE_SECONDS = 120.0
-# An upload does not wait longer behind another; it gets a program of its own.
-_LONGEST_WAIT = 1.0
 _GOODBYE_SECONDS = 2.0
 _PROGRAM = Path(__file__).with_name("file_reader.py")
 
@@ -125,11 +123,11 @@ class _Program:
                     raise _Silent("no answer in time")
                 part = self.process.stdout.read(4096)
                 if not part:
-                    raise _Silent("ended")
+                    raise _Silent("it ended")
                 answer += part
             return json.loads(answer)
         except OSError as error:
-            raise _Silent("ended") from error
+            raise _Silent("it ended") from error
         except ValueError as error:
             raise _Silent("no JSON") from error
 
@@ -157,23 +155,18 @@ _kept: _Program | None = None
 
 
 def _ask_kept(request: dict[str, Any], seconds: float) -> Any:
+    """One file at a time in each web process, which also bounds the memory of all of them together."""
     global _kept
-    if not _lock.acquire(timeout=_LONGEST_WAIT):
-        return _ask_new(request, seconds)
-    try:
-        is_new = _kept is None
+    with _lock:
+        if _kept is not None and _kept.process.poll() is not None:
+            _end_kept()  # somebody or the system ended it, while nothing was asked
         if _kept is None:
             _kept = _Program()
         try:
             return _result(_kept.ask(request, seconds), request)
         except _Silent as silent:
             _end_kept()
-            if is_new or silent.args != ("ended",):
-                raise _refused(silent, request) from None
-    finally:
-        _lock.release()
-    # It ended while nobody asked it: a reader never ends by the file that its fork reads.
-    return _ask_new(request, seconds)
+            raise _refused(silent, request) from None
 
 
 def _ask_new(request: dict[str, Any], seconds: float) -> Any:
