@@ -3,6 +3,7 @@ the portal is built."""
 
 from __future__ import annotations
 
+import logging
 import re
 
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +11,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from accounts.requests import PortalRequest
+
+logger = logging.getLogger(__name__)
 
 _NOT_SHOWN_AGAIN = re.compile(r"csrfmiddlewaretoken|sending_id|next|keep_only|again|.*password.*")
 
@@ -30,6 +33,12 @@ def too_large(request: HttpRequest) -> HttpResponse:
     return render(request, "errors/413.html", status=413)
 
 
+def no_room(request: HttpRequest) -> HttpResponse:
+    """The disk is full: of this form's files none was kept. Text that was typed is shown, to be copied."""
+    logger.error("No room for files: the disk is full, or what this login may use of it")
+    return render(request, "errors/507.html", {"typed": _typed(request)}, status=507)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Drawn without the database, which may be what failed."""
     return render(None, "errors/500.html", status=500)
@@ -44,9 +53,12 @@ def csrf_failure(request: PortalRequest, reason: str = "") -> HttpResponse:
     """
     if request.path == reverse("login") and request.household_session is not None:
         return redirect("home")
-    typed = [
-        value
+    return render(request, "errors/403_csrf.html", {"typed": _typed(request)}, status=403)
+
+
+def _typed(request: HttpRequest) -> list[str]:
+    return [
+        str(value)
         for name, value in request.POST.items()
         if not _NOT_SHOWN_AGAIN.fullmatch(name) and str(value).strip()
     ]
-    return render(request, "errors/403_csrf.html", {"typed": typed}, status=403)

@@ -8,6 +8,9 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 
+from accounts.sessions import is_signed_in
+from accounts.staff import is_signed_in as is_staff_signed_in
+from households.documents.receiving import LettingGoHandler, ReceivedFile, is_want_of_room
 from portal import errors
 
 GetResponse: TypeAlias = Callable[[HttpRequest], HttpResponse]
@@ -21,6 +24,8 @@ def every_request(get_response: GetResponse) -> GetResponse:
         _add_headers(response)
         return response
 
+    # Where Django takes an exception of a view to.
+    middleware.process_exception = _no_room  # type: ignore[attr-defined]
     return middleware
 
 
@@ -51,27 +56,43 @@ def _take_in_body(request: HttpRequest) -> HttpResponse | None:
     """Take in the whole form before anybody asks who sends it.
 
     An upload takes minutes on a bad line. What is asked before it is in, such as whether the session is
-    open and what the password is, may not hold any more when the form is acted on. A form that claims to
-    be larger than any of ours is turned away unread, so that nobody fills the disk.
+    open and what the password is, may not hold any more when the form is acted on. Only this is asked
+    before, so that nobody fills the disk: a form that claims to be larger than any of ours is turned away
+    unread, and of somebody who is not signed in no file is kept, only what was typed.
     """
     if request.method != "POST":
         return None
     if int(request.META.get("CONTENT_LENGTH") or 0) > _most_bytes(request.path):
         return errors.too_large(request)
+    if request.content_type == "multipart/form-data" and not _may_send_files(request):
+        request.upload_handlers = [LettingGoHandler(request)]
     try:
-        _ = request.POST
+        files = [file for _, files in request.FILES.lists() for file in files]
     except UnreadablePostError:
-        pass  # a line that broke is the matter of Django's CSRF check
+        return None  # a line that broke is the matter of Django's CSRF check
     except RequestDataTooBig:
         return errors.too_large(request)
     except (SuspiciousOperation, MultiPartParserError) as error:
         return errors.bad_request(request, error)
+    if any(isinstance(file, ReceivedFile) and file.found_no_room for file in files):
+        return errors.no_room(request)
     return None
 
 
 def _most_bytes(path: str) -> int:
-    """Files are sent on pages of a chart only."""
+    """Files are sent on pages of a chart, and by staff."""
     most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if path.startswith("/for/"):
-        most += settings.DATA_UPLOAD_MAX_NUMBER_FILES * settings.FILE_MB * 1024 * 1024
+    if path.startswith(("/for/", "/admin/")):
+        most += settings.FILES_AT_ONCE * settings.FILE_MB * 1024 * 1024
     return most
+
+
+def _may_send_files(request: HttpRequest) -> bool:
+    """Whether to keep files until somebody asks in earnest who sends them."""
+    if request.path.startswith("/admin/"):
+        return is_staff_signed_in(request)
+    return is_signed_in(request)
+
+
+def _no_room(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    return errors.no_room(request) if is_want_of_room(exception) else None

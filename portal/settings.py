@@ -94,6 +94,8 @@ PASSWORD_MIN = max(8, env.int("PORTAL_PASSWORD_MIN", default=15))
 FILE_MB = env.int("PORTAL_FILE_MB", default=25)
 HOUSEHOLD_MB = env.int("PORTAL_HOUSEHOLD_MB", default=2000)
 HOUSEHOLD_FILES = env.int("PORTAL_HOUSEHOLD_FILES", default=1000)
+# More are counted, and said to be too many, but not kept.
+FILES_AT_ONCE = 20
 TRUSTED_PROXIES = env.int("PORTAL_TRUSTED_PROXIES", default=0)
 
 
@@ -267,7 +269,8 @@ STORAGES = {
 FILE_UPLOAD_TEMP_DIR = UPLOADING
 FILE_UPLOAD_HANDLERS = ["households.documents.receiving.ReceivingHandler"]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
-DATA_UPLOAD_MAX_NUMBER_FILES = 20
+# A form with more files than this is no family's.
+DATA_UPLOAD_MAX_NUMBER_FILES = 5 * FILES_AT_ONCE
 
 # --- browser rules --------------------------------------------------------------------
 

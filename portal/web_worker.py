@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http.body import LengthReader
+from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import ThreadWorker
 
 # The longest silence in the middle of a request or an answer.
@@ -66,4 +68,18 @@ def _answer_unreadable(sock: socket.socket, status: int, reason: str, _message: 
     util.write_nonblock(sock, answer.encode("latin-1"))
 
 
+_read = LengthReader.read
+
+
+def _read_all_or_fail(body: LengthReader, size: int) -> bytes:
+    """Where a line breaks gunicorn hands on what came, and Django takes it for the whole form: half a note,
+    or the first of two files, would be kept as if the family had sent just that."""
+    expected = min(size, body.length)
+    data: bytes = _read(body, size)
+    if len(data) < expected:
+        raise NoMoreData
+    return data
+
+
 util.write_error = _answer_unreadable
+LengthReader.read = _read_all_or_fail
