@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.core.files import File
-from django.core.files.storage import Storage
+from django.core.files.storage import FileSystemStorage, Storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header, parse_etags
@@ -171,8 +171,10 @@ def _asked_part(request: HttpRequest, etag: str, size: int) -> range | None:
 
 
 def _number(digits: str) -> int:
-    """Larger than any file where it has too many digits for Python to read."""
-    return int(digits.lstrip("0")[:19] or 0)
+    """Where it has more digits than the size of any file: one that is larger than that. Python refuses to
+    read thousands of digits."""
+    digits = digits.lstrip("0")
+    return int(digits or 0) if len(digits) < 19 else 10**18
 
 
 # --- how the bytes go -----------------------------------------------------------------
@@ -203,10 +205,7 @@ class _Part:
 
 def _path_for_front_server(storage: Storage, name: str) -> str:
     """What PORTAL_SENDFILE's header says; "" where the portal sends the bytes."""
-    if not settings.SENDFILE:
+    if not settings.SENDFILE or not isinstance(storage, FileSystemStorage):
         return ""
-    try:
-        path = storage.path(name)
-    except NotImplementedError:  # not on this machine
-        return ""
-    return quote(f"{_NGINX_LOCATION}{name}" if settings.SENDFILE == "X-Accel-Redirect" else path)
+    is_nginx = settings.SENDFILE == "X-Accel-Redirect"
+    return quote(f"{_NGINX_LOCATION}{name}" if is_nginx else storage.path(name))
