@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -18,6 +20,8 @@ from accounts import audit
 from accounts.models import HouseholdAccount
 from households.documents import quarantine, renditions
 from households.documents.checks import Checked, check
+from households.documents.joining import joined_file
+from households.documents.keeping import kept_together
 from households.documents.letting_go import let_go
 from households.documents.models import Document, DocumentKind, DocumentRequest
 from households.documents.receiving import ReceivedFile
@@ -28,6 +32,7 @@ from households.submissions.actions import submission_begin, submission_withdraw
 from households.submissions.models import Submission
 
 _LONGEST_NAME = 120
+_LONGEST_NOTE = 500
 
 
 def document_receive(
@@ -62,9 +67,8 @@ def document_receive(
         request=asked,
         **_facts(file, checked, request=request),
     )
-    document.file.save(document.name, file, save=False)
     try:
-        with transaction.atomic():
+        with kept_together(document, file):
             _leave_room(request.household_session.account, file.size or 0)
             document.submission = submission_begin(
                 request=request, member=member, kind=Submission.Kind.DOCUMENT
@@ -80,11 +84,10 @@ def document_receive(
             )
             _prepare(document)
     except IntegrityError:
-        _remove(document)
-        return kept_before.exclude(file="").get()
-    except BaseException:
-        _remove(document)
-        raise
+        # The same file of the same page came at the same moment.
+        if (first := kept_before.exclude(file="").first()) is None:
+            raise
+        return first
     return document
 
 
@@ -116,9 +119,8 @@ def document_share(
     kept_before = Document.objects.for_member(member).filter(
         sending_id=sending_id, sha256=file.sha256
     )
-    document.file.save(document.name, file, save=False)
     try:
-        with transaction.atomic():
+        with kept_together(document, file):
             document.save()
             audit.record(
                 audit.Action.SHARE,
@@ -130,11 +132,10 @@ def document_share(
             )
             _prepare(document)
     except IntegrityError:
-        _remove(document)
-        return kept_before.exclude(file="").get()
-    except BaseException:
-        _remove(document)
-        raise
+        # The same file of the same page came at the same moment.
+        if (first := kept_before.exclude(file="").first()) is None:
+            raise
+        return first
     return document
 
 
@@ -148,6 +149,59 @@ def document_withdraw(*, request: MemberRequest, document: Document) -> bool:
             return False
         let_go(document)
     return True
+
+
+def document_join(
+    *, request: MemberRequest, member: Member, photos: Sequence[Document]
+) -> Document:
+    """Make one PDF of `photos` of `member`, in this order. The photos are withdrawn and their bytes let go,
+    all of it or nothing; the PDF answers the request that they answered, and has their kind and notes. The
+    same photos joined twice, also at the same moment, are joined once; the answer is the PDF.
+
+    Raises ValidationError when it cannot be done; then nothing has changed.
+    """
+    if joined := document_joined(member=member, photos=photos):
+        return joined
+    account = request.household_session.account
+    document = Document(member=member, **_in_common(photos))
+    with joined_file(photos) as file:
+        document.name = shown_name(file.name or "")
+        for fact, value in _facts(file, check(file), request=request).items():
+            setattr(document, fact, value)
+        with kept_together(document, file):
+            # First of all, so that the same photos joined twice at once take turns.
+            HouseholdAccount.objects.select_for_update().get(pk=account.pk)
+            if joined := document_joined(member=member, photos=photos):
+                document.file.delete(save=False)
+                return joined
+            for photo in photos:
+                _take_into_another(request, photo)
+            _leave_room(account, document.size)
+            document.submission = submission_begin(
+                request=request, member=member, kind=Submission.Kind.DOCUMENT
+            )
+            document.sent_at = document.submission.sent_at
+            document.save()
+            ours = Document.objects.for_member(member).filter(pk__in=[photo.pk for photo in photos])
+            ours.update(joined_into=document)
+            audit.record(
+                audit.Action.SEND,
+                "joined",
+                request=request,
+                object_type="document",
+                object_id=document.public_id,
+            )
+            _prepare(document)
+    return document
+
+
+def document_joined(*, member: Member, photos: Iterable[Document]) -> Document | None:
+    """The PDF that all of these photos were made, if they were."""
+    ours = Document.objects.for_member(member)
+    into = {
+        *ours.filter(pk__in=[photo.pk for photo in photos]).values_list("joined_into", flat=True)
+    }
+    return ours.filter(pk=into.pop()).exclude(file="").first() if len(into) == 1 else None
 
 
 def document_opened(*, request: MemberRequest, document: Document) -> None:
@@ -183,6 +237,41 @@ def document_unshare(*, request: HttpRequest, document: Document) -> bool:
             object_id=document.public_id,
         )
     return True
+
+
+def _in_common(photos: Sequence[Document]) -> dict[str, Any]:
+    """What the pages of one paper tell of it: its request, kind and sending where they have one, and all
+    notes. Raises ValidationError when they answer different requests: those would be open again."""
+    requests = {photo.request for photo in photos if photo.request}
+    if len(requests) > 1:
+        raise ValidationError(
+            _(
+                "These photos answer different requests of the practice. Join the pages of one paper only. "
+                "Nothing was changed."
+            )
+        )
+    kinds = {photo.kind for photo in photos if photo.kind}
+    sendings = {photo.sending_id for photo in photos}
+    notes = dict.fromkeys(photo.note for photo in photos if photo.note)
+    return {
+        "request": requests.pop() if requests else None,
+        "kind": kinds.pop() if len(kinds) == 1 else None,
+        "sending_id": sendings.pop() if len(sendings) == 1 else uuid.uuid4(),
+        "note": " / ".join(notes)[:_LONGEST_NOTE],
+    }
+
+
+def _take_into_another(request: MemberRequest, photo: Document) -> None:
+    if photo.submission is None or not submission_withdraw(
+        request=request, submission=photo.submission
+    ):
+        raise ValidationError(
+            _(
+                "One of the photos was seen by the practice, or taken back, in the meantime. Nothing was "
+                "changed: the photos stay as they are."
+            )
+        )
+    let_go(photo)
 
 
 def _facts(

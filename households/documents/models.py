@@ -325,6 +325,13 @@ class Document(MemberOwned):
         return "opened" if self.opened_at else "new"
 
     @property
+    def status_since(self) -> datetime.datetime:
+        """When it came to be so."""
+        if self.submission is not None:
+            return self.submission.steps[-1][1]
+        return self.opened_at or self.sent_at
+
+    @property
     def status_words(self) -> str:
         if self.submission is not None:
             return self.submission.get_status_display()

@@ -34,5 +34,8 @@ def portal_time(at: datetime.datetime | None) -> str:
 
 @register.filter
 def in_words(day: datetime.date | None) -> str:
-    """April 27, 2016, so that a wrong order of month and day is seen; "" without a date."""
+    """April 27, 2016, so that a wrong order of month and day is seen; "" without a date. Of a time its day
+    in the practice's time zone."""
+    if isinstance(day, datetime.datetime):
+        day = timezone.localdate(day)
     return date_format(day, "F j, Y") if day else ""

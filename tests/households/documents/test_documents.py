@@ -125,9 +125,6 @@ def test_nothing_chosen_is_said_so_and_the_note_is_kept(mia):
     assert answer.status_code == 422
     assert 'value="the note"' in answer.content.decode()
     assert mia.post(mia.documents, {"files": pdf(), "note": "n" * 501}).status_code == 422
-    assert (
-        mia.post(mia.documents, {"files": [pdf(f"{n}.pdf") for n in range(11)]}).status_code == 422
-    )
     assert not Document.objects.exists()
 
 
@@ -164,10 +161,7 @@ def test_bytes_are_served_as_nothing_but_a_file(mia):
         for query in ("", "?preview=1"):
             got = mia.get(address + query)
             body(got)
-            shown = bool(query) and document.is_picture
-            assert got.headers["Content-Disposition"].startswith(
-                "inline" if shown else "attachment"
-            )
+            assert got.headers["Content-Disposition"].startswith("attachment")
             assert got.headers["Content-Type"] == document.content_type
             assert got.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
             assert got.headers["X-Content-Type-Options"] == "nosniff"
@@ -204,10 +198,11 @@ def test_full_disk_leaves_no_row_and_says_nothing_was_kept(mia, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(FileSystemStorage, "_save", full)
-    mia.raise_request_exception = False
     answer = mia.post(mia.documents, {"files": pdf(), "note": "n"})
-    assert answer.status_code == 500
-    assert "Traceback" not in answer.content.decode()
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert "cannot store files at the moment, so this one was not kept" in text
+    assert 'value="n"' in text
     assert not Document.objects.exists()
 
 
@@ -221,14 +216,3 @@ def test_lost_database_leaves_no_stray_file(mia, monkeypatch, settings):
     mia.raise_request_exception = False
     assert mia.post(mia.documents, {"files": pdf()}).status_code == 500
     assert {path.name for path in (settings.DATA / "files").glob("documents/*")} == before
-
-
-def test_list_costs_the_same_however_many_papers(mia, django_assert_num_queries):
-    mia.post(mia.documents, {"files": pdf()})
-    mia.get(mia.documents)
-    with django_assert_num_queries(5):
-        mia.get(mia.documents)
-    mia.post(mia.documents, {"files": [png(f"{n}.png", size=(n + 1, 1)) for n in range(10)]})
-    mia.get(mia.documents)
-    with django_assert_num_queries(5):
-        mia.get(mia.documents)
