@@ -56,7 +56,7 @@ def scan(file: BinaryIO | File) -> Document.Scan:
         verdict = _verdict(file)
     except NotScannedError as error:
         # It is there, and this file is the trouble: no other has to wait for it.
-        _warn_once("did not take a file (%s); is its StreamMaxLength below PORTAL_FILE_MB?", error)
+        _warn_once("did not take one (%s). Is its StreamMaxLength below PORTAL_FILE_MB?", error)
         return Scan.WAITING
     _outage_file().unlink(missing_ok=True)
     return verdict
@@ -159,6 +159,6 @@ def _warn_once(what: str, error: NotScannedError) -> None:
     # Not the moment of a silence, unless the caller makes it one.
     os.utime(_outage_file(), (0, 0))
     logger.warning(
-        f"The virus scanner {what}. Nobody can open the files that wait for it.",  # noqa: G004
+        f"Nobody can open the files that wait for the virus scanner: it {what}",  # noqa: G004
         error,
     )
