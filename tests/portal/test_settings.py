@@ -89,6 +89,17 @@ def test_a_mistyped_number_is_named(tmp_path, variable):
     )
 
 
+def test_who_sends_files_is_one_of_three(tmp_path):
+    for way in ("", "X-Accel-Redirect", "X-Sendfile"):
+        assert load(
+            tmp_path, "print(settings.SENDFILE)", **PRODUCTION, PORTAL_SENDFILE=way
+        ).stdout == (f"{way}\n")
+    for way in ("x-accel-redirect", "1", "Set-Cookie"):
+        done = load(tmp_path, "", **PRODUCTION, PORTAL_SENDFILE=way)
+        assert done.returncode != 0
+        assert f"PORTAL_SENDFILE is “{way}”. It can be X-Accel-Redirect (nginx)" in done.stderr
+
+
 def test_postgresql_and_mail_server_are_addresses(tmp_path):
     code = (
         "print(settings.DATABASES['default']['ENGINE'], settings.DATABASES['default']['NAME'], "
