@@ -68,18 +68,20 @@ def _answer_unreadable(sock: socket.socket, status: int, reason: str, _message: 
     util.write_nonblock(sock, answer.encode("latin-1"))
 
 
-_read = LengthReader.read
+def _read_body(body: LengthReader, size: int) -> bytes:
+    """What gunicorn's own does, but for two things.
 
-
-def _read_all_or_fail(body: LengthReader, size: int) -> bytes:
-    """Where a line breaks gunicorn hands on what came, and Django takes it for the whole form: half a note,
-    or the first of two files, would be kept as if the family had sent just that."""
-    expected = min(size, body.length)
-    data: bytes = _read(body, size)
-    if len(data) < expected:
+    Where a line breaks gunicorn hands on what came, and Django takes it for the whole form: half a note, or
+    the first of two files, would be kept as if the family had sent just that. And it reads ahead, and
+    copies what it has too much of at each further read: a fifth of the time of a large upload.
+    """
+    size = min(size, body.length)
+    data: bytes = body.unreader.read(size)
+    if len(data) < size:
         raise NoMoreData
+    body.length -= size
     return data
 
 
 util.write_error = _answer_unreadable
-LengthReader.read = _read_all_or_fail
+LengthReader.read = _read_body

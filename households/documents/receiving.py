@@ -64,7 +64,8 @@ class ReceivedFile(UploadedFile):
 
 
 class ReceivingHandler(FileUploadHandler):
-    chunk_size = 256 * 1024
+    # Each piece is handed to another thread: smaller ones cost more time, larger ones more memory.
+    chunk_size = 512 * 1024
     files = 0
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
