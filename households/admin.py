@@ -214,7 +214,7 @@ class MemberOwnedAdmin(FindsPeople):
                 "form",
                 request=request,
                 member_id=member.pk,
-                object_type=self.opts.model_name,
+                object_type=self.opts.model_name or "",
             )
         context = {
             **self.admin_site.each_context(request),
@@ -223,7 +223,13 @@ class MemberOwnedAdmin(FindsPeople):
             "subtitle": name_and_birth_date(member),
             "person": person_line(member),
             "not_opened": "" if opened_by(member) else why_closed(member),
-            "adminform": AdminForm(form, [(None, {"fields": [*form.fields]})], {}, (), self),
+            "adminform": AdminForm(
+                form,  # type: ignore[arg-type] # any form has what it needs
+                [(None, {"fields": [*form.fields]})],
+                {},
+                (),
+                self,
+            ),
             "button": button,
             "action": action,
             "back": back or reverse("admin:households_member_change", args=[member.pk]),

@@ -25,6 +25,7 @@ from accounts.staff_pages import PortalModelAdmin
 from households.admin import MemberOwnedAdmin, moment, person_line
 from households.documents.actions import document_share, document_unshare
 from households.documents.models import Document, DocumentKind, DocumentRequest
+from households.documents.quarantine import waiting
 from households.documents.renditions import page_name
 from households.documents.request_admin import DocumentRequestAdmin
 from households.documents.serving import document_response, picture_response
@@ -96,6 +97,13 @@ class DocumentAdmin(MemberOwnedAdmin):
         return super().get_queryset(request).select_related("submission", "kind")
 
     # --- the list ---------------------------------------------------------------------
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        in_quarantine, since = waiting()
+        notice = {"in_quarantine": in_quarantine, "waiting_since": moment(since)}
+        return super().changelist_view(request, {**notice, **(extra_context or {})})
 
     @admin.display(description=gettext_lazy("sent"), ordering="sent_at")
     def sent(self, document: Document) -> str:

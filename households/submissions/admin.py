@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -51,13 +51,15 @@ class SubmissionAdmin(MemberOwnedAdmin):
     list_display = ("thing", "born", "kind", "sent", "status", "handled_by")
     list_display_links = None
     list_filter = (StatusFilter, "kind")
-    list_select_related = ("member", "handled_by")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Submission | None = None) -> bool:
         return False
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Submission]:
+        return super().get_queryset(request).select_related("handled_by")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         unseen_first = models.Case(models.When(status=Status.RECEIVED, then=0), default=1)
@@ -87,9 +89,9 @@ class SubmissionAdmin(MemberOwnedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """There is nothing to see but the thing itself."""
-        submission = self.get_object(request, object_id)
-        if not self.has_view_permission(request, submission):
+        if not self.has_view_permission(request):
             raise PermissionDenied
+        submission = self.get_object(request, object_id)
         if submission is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            raise Http404
         return HttpResponseRedirect(address_of(submission))
