@@ -156,6 +156,7 @@ def _welcome() -> list[str]:
         f"  Staff      {settings.PORTAL_URL}/admin/",
         f"  Mails      {_where_mails_go()}",
         f"  Data       {settings.DATA}",
+        f"  Viruses    {_who_looks_for_viruses()}",
     ]
 
 
@@ -166,6 +167,12 @@ def _where_mails_go() -> str:
     if backend == "smtp":
         return f"sent by {settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
     return backend
+
+
+def _who_looks_for_viruses() -> str:
+    if settings.SCANNER is None:
+        return "files are not scanned: PORTAL_SCANNER is not set"
+    return "files are scanned, and wait unopened while the scanner does not answer"
 
 
 def _web_command(listener: socket.socket) -> list[str]:
