@@ -230,7 +230,6 @@ def _files() -> dict[str, Any]:
             "BACKEND": "households.documents.storage.LocalFiles",
             "OPTIONS": {
                 "location": DATA / "files",
-                "base_url": None,
                 # The web server that sends them is of the files' group (deploy/nginx.conf).
                 "file_permissions_mode": 0o640 if SENDFILE else 0o600,
                 "directory_permissions_mode": 0o750 if SENDFILE else 0o700,

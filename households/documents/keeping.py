@@ -41,15 +41,15 @@ def kept_together(document: Document, file: ReceivedFile) -> Iterator[None]:
             )
         ) from None
     name, storage = str(document.file.name), document.file.storage
-    committing = False
+    line = None
     try:
         with transaction.atomic():
             yield
-            committing = True
+            line = connection.connection
     except BaseException:
-        # The line to the database can break while it commits: then nobody here knows whether the row
-        # stands, and Django has dropped the connection. Rather a stray file than a row without one.
-        if not committing or connection.connection is not None:
+        # The line to the database can break while it commits: Django drops it then, and nobody here knows
+        # whether the row stands. Rather a file without a row than a row without its file.
+        if line is None or connection.connection is line:
             with contextlib.suppress(OSError):
                 storage.delete(name)
         raise

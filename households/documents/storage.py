@@ -32,6 +32,9 @@ class LocalFiles(FileSystemStorage):
             raise
         return kept
 
+    def url(self, name: str | None) -> str:
+        raise ValueError("No file of a family has an address of its own: the portal hands it out.")
+
     def _missing_above(self, folder: Path) -> list[Path]:
         """The folders that will get a new folder in them when `folder` is made."""
         above = []

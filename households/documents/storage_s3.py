@@ -66,6 +66,9 @@ class S3Files(S3Storage):  # type: ignore[misc]  # it comes without types
         with _as_os_error():
             return super().get_modified_time(name)
 
+    def url(self, *args: Any, **options: Any) -> str:
+        raise ValueError("No file of a family has an address of its own: the portal hands it out.")
+
 
 def _config(endpoint: str) -> Config:
     """How to speak to the store at `endpoint`; "" is Amazon's own."""
