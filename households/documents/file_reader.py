@@ -104,8 +104,14 @@ def _check_pdf(path: str) -> int:
     import pikepdf
 
     try:
-        # Without recovery: a viewer may mend a damaged file into something else than we would.
-        with pikepdf.open(path, attempt_recovery=False, inherit_page_attributes=False) as pdf:
+        # Without recovery: a viewer may mend a damaged file into something else than we would. Explicit:
+        # numbers come as objects too.
+        with pikepdf.open(
+            path,
+            attempt_recovery=False,
+            inherit_page_attributes=False,
+            conversion_mode="explicit",
+        ) as pdf:
             if pdf.is_encrypted:
                 raise Refused("encrypted")
             objects = pdf.objects
@@ -115,20 +121,22 @@ def _check_pdf(path: str) -> int:
                 _refuse_active(found)
             _refuse_active(pdf.trailer)
             pages = len(pdf.pages)
+            if any(_UNREAD.search(str(warning)) for warning in pdf.get_warnings()):
+                raise Refused("unreadable")
     except pikepdf.PasswordError:
         raise Refused("encrypted") from None
-    except pikepdf.PdfError:
-        if pikepdf.settings.qpdf_limit_errors():
-            raise Refused("too-complicated") from None
+    except pikepdf.PdfError as error:
+        if str(error).endswith(": no pages found"):
+            raise Refused("no-pages") from None
         raise Refused("unreadable") from None
-    if pikepdf.settings.qpdf_limit_errors():
-        raise Refused("too-complicated")
-    if not pages:
-        raise Refused("no-pages")
     if pages > MOST_PAGES:
         raise Refused("too-many-pages")
     return pages
 
+
+# qpdf's warnings that it could not read a place in the file as it stands: what it took for nothing, a
+# viewer may take for something. Its others are about pages that it completed, or about counts.
+_UNREAD = re.compile(r"\((?:object|offset|trailer|xref)")
 
 SCRIPT, LAUNCHES, ATTACHED, FORM, MEDIA = "script", "launches", "attached-files", "form", "media"
 # What is active in a PDF, by the key that holds its name (ISO 32000-1, 12.5.6, 12.6.4).
@@ -161,7 +169,7 @@ _SUSPECT = re.compile(
 )
 
 
-def _refuse_active(found: pikepdf.Object) -> None:
+def _refuse_active(found: pikepdf.Object | None) -> None:
     """Raise Refused if this object of a PDF, or one that stands inside it, can do something by itself.
 
     Objects of their own number are not followed: each comes here on its own. First its text is searched for
@@ -169,6 +177,8 @@ def _refuse_active(found: pikepdf.Object) -> None:
     """
     import pikepdf
 
+    if found is None:  # null
+        return
     if isinstance(found, pikepdf.Stream):
         found = found.stream_dict
     if not _SUSPECT.search(found.unparse(resolved=True)):
@@ -199,7 +209,7 @@ def _refuse_active_dictionary(found: pikepdf.Dictionary) -> None:
         raise Refused("active", what)
     # These keys can also be names that a page gives to its fonts, so their values have to fit.
     script = found.get("/JS")
-    if isinstance(script, str | pikepdf.String) or (
+    if isinstance(script, pikepdf.String) or (
         isinstance(script, pikepdf.Stream) and "/Subtype" not in script
     ):
         raise Refused("active", SCRIPT)
@@ -434,12 +444,13 @@ def _import_what_reads(request: dict[str, Any]) -> None:
             tiff_max_memory=_UNPACKED_TABLE,
             run_length_max_memory=_UNPACKED_TABLE,
             parser_max_container_size=1_000_000,
-            doc_max_warnings=1_000,
+            doc_max_warnings=10_000,
         )
     if request.get("content_type") != PDF or request["do"] == "show":
         import pillow_heif
         from PIL import Image
 
+        Image.init()  # every fork would import the formats for itself
         # Pillow warns over this and refuses over twice this, before anything is decoded.
         Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
         # The photo itself is read, not the small copies that came with it.
@@ -477,7 +488,9 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"refused": refused.code, "detail": refused.detail}
     except MemoryError:
         return {"refused": "too-complicated", "detail": "memory"}
-    except Exception as error:  # parsers raise anything
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError):
+        return {"refused": "unreadable", "detail": ""}  # what parsers say of a damaged file
+    except Exception as error:
         return {"refused": "unreadable", "detail": type(error).__name__}
 
 

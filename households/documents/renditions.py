@@ -61,12 +61,9 @@ def make_pictures(document_id: int, tries: int = 0) -> str:
     with tempfile.TemporaryDirectory(suffix=".pictures", dir=settings.UPLOADING) as folder:
         try:
             pages = _draw(document, Path(folder))
+            _store(document, Path(folder), pages)
         except (reading.Refused, FileNotFoundError):
             return "failed" if _settle(document, Document.Pictures.FAILED) else "gone"
-        except OSError as error:
-            return _try_again(document, tries, error)
-        try:
-            _store(document, Path(folder), pages)
         except OSError as error:
             return _try_again(document, tries, error)
     if not _settle(document, Document.Pictures.READY, pages):
