@@ -6,7 +6,9 @@ its line during an upload still reaches here through many of them.
 
 from __future__ import annotations
 
+import select
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -14,10 +16,17 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from portal.turns import Turns
 
 # The longest silence in the middle of a request or an answer.
 LONGEST_SILENCE_SECONDS = 20
+# A client that never falls silent but sends next to nothing is let go too: the worst mobile line is faster.
+LONGEST_CRAWL_SECONDS = 60
+LEAST_BYTES_A_SECOND = 500
+# Shorter waits are not worth waiting aside.
+_MOMENT_SECONDS = 0.02
 _GOODBYE_SECONDS = 1
 _ERROR = """\
 HTTP/1.1 {status} {reason}\r
@@ -35,10 +44,38 @@ X-Content-Type-Options: nosniff\r
 
 class Line(socket.socket):
     """A client's connection. Where gunicorn waits for a client without end, a dead one would hold a
-    thread for good: this gives up after a while."""
+    thread for good: this gives up after a while. Whoever waits for more than a moment waits aside."""
+
+    turns: Turns
+    slow_since = 0.0
+    slow_bytes = 0
 
     def setblocking(self, flag: bool) -> None:
         self.settimeout(LONGEST_SILENCE_SECONDS if flag else 0)
+
+    def begin_request(self) -> None:
+        self.slow_since, self.slow_bytes = 0.0, 0
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        if not self.gettimeout() or self._has_more(0 if self.slow_since else _MOMENT_SECONDS):
+            return super().recv(size, flags)
+        self.slow_since = self.slow_since or time.monotonic()
+        with self.turns.aside():
+            received = super().recv(size, flags)
+        self.slow_bytes += len(received)
+        seconds = time.monotonic() - self.slow_since
+        if seconds > LONGEST_CRAWL_SECONDS and self.slow_bytes < seconds * LEAST_BYTES_A_SECOND:
+            raise ConnectionResetError("too slow")
+        return received
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        with self.turns.aside():
+            return super().sendfile(file, offset, count)
+
+    def _has_more(self, seconds: float) -> bool:
+        waiting = select.poll()
+        waiting.register(self, select.POLLIN)
+        return bool(waiting.poll(seconds * 1000))
 
 
 class PortalWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn comes without types
@@ -46,10 +83,17 @@ class PortalWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn comes withou
         self.closing = ThreadPoolExecutor(max_workers=8)
         super().init_process()
 
+    def get_thread_pool(self) -> Turns:
+        return Turns(self.cfg.threads)
+
     def enqueue_req(self, conn: Any) -> None:
         if not isinstance(conn.sock, Line):
             conn.sock = Line(fileno=conn.sock.detach())
+            conn.sock.turns = self.tpool
             conn.close = partial(self._close, conn.sock)
+            # A new connection whose client says nothing yet goes back to the poller, not after seconds.
+            conn.wait_for_data = lambda _seconds: TConn.wait_for_data(conn, _MOMENT_SECONDS)
+        conn.sock.begin_request()
         super().enqueue_req(conn)
 
     def _close(self, line: Line, graceful: bool = False) -> None:

@@ -7,6 +7,7 @@ one too many is let go while it comes in; the form and the other files go on (SE
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -57,10 +58,8 @@ class ReceivedFile(UploadedFile):
     def close(self) -> None:
         if self.sealing is not None:
             wait([self.sealing])
-        try:
+        with contextlib.suppress(FileNotFoundError):  # moved into the storage
             self.file.close()
-        except FileNotFoundError:
-            pass  # moved into the storage
 
 
 class ReceivingHandler(FileUploadHandler):
@@ -97,7 +96,7 @@ class ReceivingHandler(FileUploadHandler):
             return
         if self.size > settings.FILE_MB * 1024 * 1024:
             self.received.is_too_large = True
-            self.received.file.truncate(0)
+            self._let_go()
             return
         if self.hashing is not None:
             self.hashing.result()
@@ -124,8 +123,11 @@ class ReceivingHandler(FileUploadHandler):
         if not is_want_of_room(error):
             raise error
         self.received.found_no_room = True
-        if not isinstance(self.received.file, io.BytesIO):
-            self.received.file.truncate(0)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self.received.file.close()
+        self.received.file = io.BytesIO()
 
 
 class LettingGoHandler(FileUploadHandler):
