@@ -107,7 +107,7 @@ def _ask(pieces: Iterable[bytes], seconds: float) -> bytes:
                 reply += got
     except OSError as error:
         # Over its StreamMaxLength the daemon closes, and the pipe breaks.
-        raise NotScannedError(error.strerror or type(error).__name__) from None
+        raise NotScannedError(error.strerror or str(error) or "too slow") from None
     return reply
 
 

@@ -143,9 +143,11 @@ def test_how_many_wait_and_since_when(mia, down, cast):
 
 
 def test_counting_them_reads_no_other_documents(mia):
-    question = Document.objects.in_quarantine().order_by().values("sent_at")
-    plan = question.explain()
-    assert "document_quarantine" in plan or connection.vendor == "postgresql", plan
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")  # it would read an empty table whole
+    plan = Document.objects.in_quarantine().order_by().values("sent_at").explain()
+    assert "document_quarantine" in plan
 
 
 def test_older_documents_stay_open_when_a_scanner_is_set_up(mia, clamd, settings):
