@@ -10,6 +10,7 @@ The words on the wire are those of clamd(8).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -50,7 +51,7 @@ def scan(file: BinaryIO | File) -> Document.Scan:
         _look_whether_it_is_there()
     except NotScannedError as error:
         _warn_once("does not answer (%s)", error)
-        _outage_file().touch()
+        _remember_silence()
         return Scan.WAITING
     try:
         verdict = _verdict(file)
@@ -58,7 +59,7 @@ def scan(file: BinaryIO | File) -> Document.Scan:
         # It is there, and this file is the trouble: no other has to wait for it.
         _warn_once("did not take one (%s). Is its StreamMaxLength below PORTAL_FILE_MB?", error)
         return Scan.WAITING
-    _outage_file().unlink(missing_ok=True)
+    _forget_outage()
     return verdict
 
 
@@ -138,26 +139,38 @@ def _until(ends_at: float) -> float:
 
 def _outage_file() -> Path:
     """There from the first failure until the next verdict; as old as the latest silence. A file, because
-    web workers and background worker share it without a query."""
+    web workers and background worker share it without a query. What goes wrong with it, a full disk or
+    another process that was quicker, costs a line too many in the log and no upload."""
     return settings.DATA / "scanner-outage"
 
 
 def _is_silent() -> bool:
     """Whether the scanner was not there a moment ago, so that asking again is not worth the wait yet."""
-    try:
+    with contextlib.suppress(OSError):
         return abs(time.time() - _outage_file().stat().st_mtime) < _SILENCE_SECONDS
-    except FileNotFoundError:
-        return False
+    return False
+
+
+def _remember_silence() -> None:
+    with contextlib.suppress(OSError):
+        _outage_file().touch(mode=0o600)
+
+
+def _forget_outage() -> None:
+    with contextlib.suppress(OSError):
+        _outage_file().unlink(missing_ok=True)
 
 
 def _warn_once(what: str, error: NotScannedError) -> None:
     """One line in the log until the scanner gives a verdict again, from whichever process is first."""
     try:
         _outage_file().touch(mode=0o600, exist_ok=False)
+        # Not the moment of a silence, unless the caller makes it one.
+        os.utime(_outage_file(), (0, 0))
     except FileExistsError:
         return
-    # Not the moment of a silence, unless the caller makes it one.
-    os.utime(_outage_file(), (0, 0))
+    except OSError:
+        pass
     logger.warning(
         f"Nobody can open the files that wait for the virus scanner: it {what}",  # noqa: G004
         error,

@@ -151,6 +151,12 @@ def test_address_where_nobody_is(scanner_set_to, tmp_path):
         assert said_of(b"a letter") is Scan.WAITING
 
 
+def test_an_outage_that_cannot_be_remembered_loses_no_upload(scanner_set_to, settings, tmp_path):
+    settings.DATA = tmp_path / "gone"
+    settings.SCANNER = str(tmp_path / "nobody")
+    assert [said_of(b"a letter"), said_of(b"a letter")] == [Scan.WAITING, Scan.WAITING]
+
+
 def read_all(line: socket.socket) -> None:
     """Take the file to its end, as the daemon does."""
     while size := int.from_bytes(line.recv(4, socket.MSG_WAITALL), "big"):
