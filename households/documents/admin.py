@@ -76,14 +76,14 @@ class DocumentAdmin(MemberOwnedAdmin):
         "person_name",
         "born",
         "name",
+        "state",
+        "sent",
         "kind",
         "sender",
-        "sent",
-        "state",
         "amount",
     )
     list_display_links = ("person_name", "name")
-    list_filter = (StatusFilter, "kind", "sender", "scan", "content_type")
+    list_filter = (StatusFilter, "kind", "sender", "scan")
     actions = ("mark_seen", "mark_filed")
     buttons: ClassVar = {"file": "_file", "return": "_return", "unshare": "_unshare"}
 
@@ -102,8 +102,12 @@ class DocumentAdmin(MemberOwnedAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         in_quarantine, since = waiting()
-        notice = {"in_quarantine": in_quarantine, "waiting_since": moment(since)}
-        return super().changelist_view(request, {**notice, **(extra_context or {})})
+        context = {
+            "title": _("Documents"),
+            "in_quarantine": in_quarantine,
+            "waiting_since": moment(since),
+        }
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     @admin.display(description=gettext_lazy("sent"), ordering="sent_at")
     def sent(self, document: Document) -> str:
@@ -161,18 +165,21 @@ class DocumentAdmin(MemberOwnedAdmin):
     # --- one document -----------------------------------------------------------------
 
     def get_fields(self, request: HttpRequest, obj: Document | None = None) -> list[str]:
-        """Every fact there is. Those that this document cannot have are left out."""
+        """Every fact there is; those that did not happen to this document are left out."""
         if obj is None:
             return []
-        if obj.is_from_practice:
-            own = ["sharer", "opened", "unshared"]
+        facts = ["person_link", "born", "name", "kind", "note", "state"]
+        if obj.submission is None:
+            facts += ["sharer"]
+            facts += ["opened"] if obj.opened_at else []
+            facts += ["unshared"] if obj.unshared_at else []
         else:
-            own = ["steps", "reason", "login", "handler", "answers", "joined"]
-        return [
-            *["person_link", "born", "name", "kind", "note", "state"],
-            *own,
-            *["content_type", "amount", "scan", "checksum"],
-        ]
+            facts += ["steps", "login"]
+            facts += ["reason"] if obj.submission.reason else []
+            facts += ["handler"] if obj.submission.handled_by_id else []
+            facts += ["answers"] if obj.request_id else []
+            facts += ["joined"] if obj.joined_into_id else []
+        return [*facts, "content_type", "amount", "scan", "checksum"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Document | None = None) -> list[str]:
         return self.get_fields(request, obj)
@@ -197,12 +204,10 @@ class DocumentAdmin(MemberOwnedAdmin):
 
     @admin.display(description=gettext_lazy("sent for the request"))
     def answers(self, document: Document) -> str:
-        return document.request.what if document.request else ""
+        return document.request.what
 
     @admin.display(description=gettext_lazy("now a page of"))
     def joined(self, document: Document) -> str:
-        if document.joined_into is None:
-            return ""
         address = reverse("admin:documents_document_change", args=[document.joined_into_id])
         return format_html('<a href="{}">{}</a>', address, document.joined_into.name)
 

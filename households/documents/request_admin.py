@@ -113,6 +113,12 @@ class DocumentRequestAdmin(MemberOwnedAdmin):
         )
         return format_html_join(", ", '<a href="{}">{}</a> ({})', rows) or _("nothing yet")
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context["show_save_and_add_another"] = False  # another one is asked for on a person's page
+        return super().render_change_form(request, context, *args, **kwargs)
+
     # --- asking -----------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:

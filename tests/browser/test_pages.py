@@ -125,7 +125,10 @@ def test_admin_pages(families: Portal, visitor: Visitor, width: int):
     for path in [
         "/admin/households/member/",
         "/admin/accounts/householdaccount/",
+        "/admin/submissions/submission/",
         "/admin/documents/document/",
+        "/admin/documents/documentrequest/",
+        "/admin/documents/documentkind/",
         "/admin/help-text/",
         "/admin/households/practice/1/change/",
     ]:
@@ -139,6 +142,37 @@ def test_admin_pages(families: Portal, visitor: Visitor, width: int):
     page.locator("[name=also_called-0-DELETE]").check()
     visitor.assert_clean()
     page.get_by_role("button", name="Save and continue editing").click()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_admin_pages_of_papers(families: Portal, visitor: Visitor, paper: str, width: int):
+    page = visitor.page
+    visitor.go("/admin/")
+    page.locator("[name=username]").fill(STAFF[0])
+    page.locator("[name=password]").fill(STAFF[1])
+    page.locator("[type=submit]").click()
+    visitor.go("/admin/households/member/?q=mia")
+    page.locator("#result_list tbody th a").first.click()
+    member = page.url.removeprefix(visitor.url)
+    page.get_by_role("link", name="Ask for a paper").click()
+    page.get_by_role("button", name="Ask the family").click()
+    assert "Say what you ask for." in page.locator("#content").inner_text()
+    visitor.assert_clean()
+    page.locator("[name=what]").fill(f"Photo ID, seen at {width}")
+    page.get_by_role("button", name="Ask the family").click()
+    visitor.assert_clean()
+    page.get_by_role("button", name="Close").click()
+    assert "not asked any more" in page.locator(".messagelist").inner_text()
+    visitor.go(member)
+    page.get_by_role("link", name="Share a paper").click()
+    page.locator("[name=file]").set_input_files(paper)
+    page.locator("[name=name]").fill(f"Card, seen at {width}")
+    visitor.assert_clean()
+    page.get_by_role("button", name="Share it with the family").click()
+    assert "2016/04/27" in page.locator(".portal-person").inner_text()
+    visitor.assert_clean()
+    page.get_by_role("button", name="Stop sharing").click()
+    assert "does not see it any more" in page.locator(".messagelist").inner_text()
 
 
 def test_a_page_is_small(families: Portal, visitor: Visitor):
