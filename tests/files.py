@@ -157,16 +157,17 @@ def pdf_with(
 
 def pdf_of(*objects: bytes) -> bytes:
     """A PDF of these objects, written as they are and numbered from 1; the first one is the catalog."""
-    data = b"%PDF-1.7\n"
-    offsets = []
+    pieces, offsets = [b"%PDF-1.7\n"], []
+    at = len(pieces[0])
     for number, each in enumerate(objects, 1):
-        offsets.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, each)
+        offsets.append(at)
+        pieces.append(b"%d 0 obj\n%s\nendobj\n" % (number, each))
+        at += len(pieces[-1])
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     count = len(objects) + 1
-    return data + (
+    return b"".join(pieces) + (
         b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
-        % (count, table, count, len(data))
+        % (count, table, count, at)
     )
 
 

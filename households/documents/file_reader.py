@@ -20,6 +20,7 @@ import resource
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -453,6 +454,7 @@ def _import_what_reads(request: dict[str, Any]) -> None:
         Image.init()  # every fork would import the formats for itself
         # Pillow warns over this and refuses over twice this, before anything is decoded.
         Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         # The photo itself is read, not the small copies that came with it.
         pillow_heif.register_heif_opener(
             thumbnails=False, depth_images=False, aux_images=False, decode_threads=2
