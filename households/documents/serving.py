@@ -98,7 +98,8 @@ def file_response(
     if part is not None and not part:
         return HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{size}"})
     if path := _path_for_front_server(storage, name):
-        # It looks at the Range itself, and finds it in the file.
+        # It looks at the Range itself, and says itself that it does.
+        del headers["Accept-Ranges"]
         return HttpResponse(headers={**headers, settings.SENDFILE: path})
     status = 200
     if part is not None:

@@ -64,6 +64,9 @@ class Visitor:
         other.cookies, other.headers = dict(self.cookies), dict(self.headers)
         return other
 
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.portal.port, timeout=60)
+
     def request(
         self,
         method: str,
@@ -71,7 +74,7 @@ class Visitor:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.portal.port, timeout=60)
+        connection = self.connect()
         sent = {**self.headers, **(headers or {})}
         if self.cookies and "Cookie" not in sent:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
