@@ -85,7 +85,11 @@ def join(photos: Sequence[tuple[Path, str]], to: Path, *, seconds: float = PICTU
 
 
 class _Silent(Exception):
-    """The program ended, or did not answer in time."""
+    """The program did not answer in time, or not in its language."""
+
+
+class _Ended(_Silent):
+    """The program is not there any more."""
 
 
 class _Program:
@@ -123,11 +127,11 @@ class _Program:
                     raise _Silent("no answer in time")
                 part = self.process.stdout.read(4096)
                 if not part:
-                    raise _Silent("it ended")
+                    raise _Ended("it ended")
                 answer += part
             return json.loads(answer)
         except OSError as error:
-            raise _Silent("it ended") from error
+            raise _Ended("it ended") from error
         except ValueError as error:
             raise _Silent("no JSON") from error
 
@@ -158,15 +162,17 @@ def _ask_kept(request: dict[str, Any], seconds: float) -> Any:
     """One file at a time in each web process, which also bounds the memory of all of them together."""
     global _kept
     with _lock:
-        if _kept is not None and _kept.process.poll() is not None:
-            _end_kept()  # somebody or the system ended it, while nothing was asked
-        if _kept is None:
-            _kept = _Program()
-        try:
-            return _result(_kept.ask(request, seconds), request)
-        except _Silent as silent:
-            _end_kept()
-            raise _refused(silent, request) from None
+        while True:
+            is_new = _kept is None
+            _kept = _kept or _Program()
+            try:
+                return _result(_kept.ask(request, seconds), request)
+            except _Silent as silent:
+                _end_kept()
+                # One that was kept may have been ended since, by the system or by hand. It was not this
+                # file: reading ends a fork, not the program.
+                if is_new or not isinstance(silent, _Ended):
+                    raise _refused(silent, request) from None
 
 
 def _ask_new(request: dict[str, Any], seconds: float) -> Any:
