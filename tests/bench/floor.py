@@ -39,7 +39,7 @@ settings.configure(
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": DATA / "floor.sqlite3",
             "CONN_MAX_AGE": None,
-            "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"},
+            "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"},
         }
     },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",

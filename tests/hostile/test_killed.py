@@ -28,9 +28,9 @@ from tests.hostile.conftest import ROSTER, SIZE, set_password
 from tests.hostile.visitor import Visitor
 from tests.real_portal import ROOT, RealPortal, own_database
 
-ROUNDS = 21
-# Of these rounds, every so manieth kills everything at once: the machine went down.
-ALL_AT_ONCE = 7
+ROUNDS = 20
+# Of these rounds, every tenth kills everything at once: the machine went down.
+ALL_AT_ONCE = 10
 SENDERS = 5
 BROKEN = (OSError, http.client.HTTPException)
 
