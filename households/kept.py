@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import HouseholdAccount
@@ -22,7 +21,9 @@ _MOST_CHARACTERS = 200_000
 # More pages than that nobody has open; made-up ones must not fill the database.
 _MOST_PAGES = 20
 # Not typed by a person, or not to be kept anywhere.
-_NOT_KEPT = re.compile(r"csrfmiddlewaretoken|sending_id|next|keep_only|let_go|.*password.*")
+_NOT_KEPT = re.compile(
+    r"csrfmiddlewaretoken|sending_id|number-.*|next|keep_only|let_go|.*password.*"
+)
 
 
 def keep(account: HouseholdAccount, member: Member, page: str, posted: Mapping[str, str]) -> bool:
@@ -46,12 +47,12 @@ def keep(account: HouseholdAccount, member: Member, page: str, posted: Mapping[s
     return True
 
 
-def for_member(account: HouseholdAccount, member: Member) -> QuerySet[KeptText]:
-    """What this login typed for this person and did not send, latest first (a queryset)."""
+def pages(account: HouseholdAccount, member: Member) -> list[tuple[str, datetime]]:
+    """The pages on which this login typed something for this person that was not sent, each with when;
+    latest first."""
     since = timezone.now() - timedelta(days=KEPT_DAYS)
-    return KeptText.objects.filter(account=account, member=member, kept_at__gt=since).order_by(
-        "-kept_at"
-    )
+    rows = KeptText.objects.filter(account=account, member=member).values_list("kept_at", "page")
+    return [(page, kept_at) for kept_at, page in sorted(rows, reverse=True) if kept_at > since]
 
 
 def lately(account: HouseholdAccount) -> bool:
@@ -62,7 +63,10 @@ def lately(account: HouseholdAccount) -> bool:
 
 def on_page(account: HouseholdAccount, member: Member, page: str) -> dict[str, str]:
     """The fields kept for one page; empty when there are none."""
-    text = for_member(account, member).filter(page=page).first()
+    since = timezone.now() - timedelta(days=KEPT_DAYS)
+    text = KeptText.objects.filter(
+        account=account, member=member, page=page, kept_at__gt=since
+    ).first()
     return text.fields if text else {}
 
 

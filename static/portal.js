@@ -67,6 +67,18 @@
   });
   window.addEventListener("pageshow", release);
 
+  // --- pictures being made: look again by itself, twice, while somebody is looking ---
+
+  const again = document.querySelector("[data-look-again]");
+  const tries = Number(history.state && history.state.tries) || 0;
+  if (again && tries < 2) {
+    setTimeout(() => {
+      if (document.hidden) return;
+      history.replaceState({ tries: tries + 1 }, "");
+      location.reload();
+    }, 3000 * (tries + 1));
+  }
+
   // --- copy and print ---
 
   all("[data-copy]").forEach((button) => {

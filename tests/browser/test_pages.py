@@ -227,10 +227,10 @@ def test_typed_text_outlives_the_idle_page(families: Portal, visitor: Visitor):
     sent_before = visitor.page.locator("[data-document]").count()
     visitor.page.locator("[name=note]").fill("half a sentence")
     visitor.page.clock.fast_forward(15 * 60 * 1000 + 5000)
-    visitor.page.get_by_text("The note you typed is back").wait_for()
+    visitor.page.get_by_text("What you typed is back").wait_for()
     assert visitor.page.locator("[name=note]").input_value() == "half a sentence"
     assert visitor.page.locator("[data-document]").count() == sent_before
-    visitor.page.get_by_role("button", name="Delete the note").click()
+    visitor.page.get_by_role("button", name="Delete what I typed").click()
     assert visitor.page.locator("[name=note]").input_value() == ""
 
 

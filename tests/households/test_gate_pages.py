@@ -134,7 +134,7 @@ def test_kept_note_can_be_deleted(family, cast):
     assert 'value="both sides"' in family.get(page).content.decode()
     assert family.post(page, {"let_go": "1"}).headers["Location"] == page
     shown = family.get(page)
-    assert "The note is deleted." in text_of(shown)
+    assert "What you typed is deleted." in text_of(shown)
     assert "both sides" not in shown.content.decode()
     assert "Not sent yet" not in text_of(family.get(f"/for/{key}/"))
 
