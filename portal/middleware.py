@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 
@@ -67,7 +68,7 @@ def _take_in_body(request: HttpRequest) -> HttpResponse | None:
     if request.content_type == "multipart/form-data" and not _may_send_files(request):
         request.upload_handlers = [LettingGoHandler(request)]
     try:
-        files = [file for _, files in request.FILES.lists() for file in files]
+        files = _files(request)
     except UnreadablePostError:
         return None  # a line that broke is the matter of Django's CSRF check
     except RequestDataTooBig:
@@ -77,6 +78,16 @@ def _take_in_body(request: HttpRequest) -> HttpResponse | None:
     if any(isinstance(file, ReceivedFile) and file.found_no_room for file in files):
         return errors.no_room(request)
     return None
+
+
+def _files(request: HttpRequest) -> list[UploadedFile]:
+    try:
+        return [file for _, files in request.FILES.lists() for file in files]
+    except BaseException:
+        # Django closes those that were in already, and leaves this one to the garbage collector.
+        for handler in request.upload_handlers:
+            handler.upload_interrupted()
+        raise
 
 
 def _most_bytes(path: str) -> int:

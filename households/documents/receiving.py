@@ -117,7 +117,8 @@ class ReceivingHandler(FileUploadHandler):
         return self.received
 
     def upload_interrupted(self) -> None:
-        self.received.close()
+        if hasattr(self, "received"):
+            self.received.close()
 
     def _let_go_for_want_of_room(self, error: OSError) -> None:
         if not is_want_of_room(error):
