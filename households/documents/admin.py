@@ -12,7 +12,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, reverse
@@ -297,8 +297,6 @@ class DocumentAdmin(MemberOwnedAdmin):
     def _page(self, request: HttpRequest, pk: int, number: int) -> HttpResponseBase:
         """The picture of one page. Not in the audit: the document's page, which shows it, is."""
         document = self._to_look_at(request, pk)
-        if not 0 < number <= document.pages_pictured:
-            raise Http404
         return picture_response(request, document, page_name(document, number))
 
     def _of_submission(self, request: HttpRequest, submission_pk: int) -> HttpResponse:

@@ -137,6 +137,7 @@ def test_documents_are_found_by_person(staff, mias, cast):
 
 
 def test_the_list_costs_the_same_at_any_length(staff, mias, cast, django_assert_num_queries):
+    mias.kind = DocumentKind.objects.get(name="Lab result")
     copies(mias, 4)
     staff.get(DOCUMENTS)  # the practice's name is remembered
     with CaptureQueriesContext(connection) as counted:
