@@ -57,6 +57,8 @@ def _write_files() -> None:
     folders = [settings.UPLOADING]
     if isinstance(default_storage, FileSystemStorage):
         folders.append(Path(default_storage.location))
+    else:
+        default_storage.listdir("ready")  # a store elsewhere has to answer, and know the bucket
     for folder in folders:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:

@@ -241,7 +241,7 @@ def variables_read(text: str) -> set[str]:
 def variables_documented(readme: str) -> set[str]:
     """The names in the first column of the README's tables that are written like variables."""
     rows = re.findall(r"^\|([^|]*)\|", readme, re.MULTILINE)
-    return {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row)}
+    return {name for row in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row)}
 
 
 def not_one_members(model: type[models.Model]) -> list[str]:

@@ -381,6 +381,7 @@ def test_whole_errand_with_files_in_a_store(
         assert hashlib.sha256(kept).hexdigest() == papers[name].sha256
         assert body(mia.get(f"{mia.documents}{papers[name].public_id}/file/")) == data
 
+    assert mia.get("/readyz").status_code == 200
     run_tasks()
     assert len(keys(bucket)) == 3 + 2 + 2 + 3
     paper = papers["lab.pdf"]
@@ -486,6 +487,7 @@ def test_store_that_does_not_take_files_is_said_and_keeps_nothing(settings, buck
     assert "cannot store files at the moment, so this one was not kept" in text
     assert "both sides" in text
     assert not Document.objects.exists()
+    assert mia.get("/readyz").status_code == (200 if trouble == "refuses" else 503)
 
 
 # --- the settings ---------------------------------------------------------------------
