@@ -147,17 +147,18 @@ class DocumentAdmin(MemberOwnedAdmin):
         changed = sum(
             step(request=request, submission=document.submission)
             for document in chosen
-            if document.submission is not None and document.may_be_opened
+            # Many at once are those that wait for the practice: what was returned waits for the family.
+            if document.status in {Status.RECEIVED, Status.SEEN} and document.may_be_opened
         )
         counted = ngettext("%(count)d document %(done)s.", "%(count)d documents %(done)s.", changed)
         text = counted % {"count": changed, "done": done}
         self.message_user(request, text, messages.SUCCESS if changed else messages.WARNING)
         if left := len(chosen) - changed:
             text = ngettext(
-                "%(count)d was left as it is: done before, taken back, shared by the practice, or "
-                "waiting for the virus scanner.",
-                "%(count)d were left as they are: done before, taken back, shared by the practice, or "
-                "waiting for the virus scanner.",
+                "%(count)d was left as it is: done before, returned, taken back, shared by "
+                "the practice, or waiting for the virus scanner.",
+                "%(count)d were left as they are: done before, returned, taken back, shared by "
+                "the practice, or waiting for the virus scanner.",
                 left,
             )
             self.message_user(request, text % {"count": left}, messages.WARNING)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import uuid
 
 import pytest
@@ -390,6 +392,14 @@ def test_many_at_once_and_what_was_left_is_counted(staff, mias, cast):
     assert set(people.values_list("member_id", flat=True)) == {cast.mia.pk, cast.leo.pk}
 
 
+def test_what_was_returned_is_not_filed_among_many(staff, mias):
+    press(staff, mias, "return", quick="blurry")
+    assert "1 was left as it is" in text_of(press_all(staff, "mark_filed", mias))
+    assert status_of(mias) == "returned"
+    press(staff, mias, "file")
+    assert status_of(mias) == "filed"
+
+
 # --- pictures of the pages ------------------------------------------------------------
 
 
@@ -493,6 +503,20 @@ def test_a_refused_file_keeps_what_was_typed(staff, cast, file, said):
     assert "Lab of May" in answer.content.decode()
     assert "All good." in answer.content.decode()
     assert not Document.objects.exists()
+
+
+def test_a_large_scan_is_shared_too(staff, cast):
+    """The portal's limit for forms without files is 2.5 MB."""
+    document = share(staff, cast.mia, file=noise())
+    assert document.size > 4_000_000
+
+
+def noise() -> SimpleUploadedFile:
+    from PIL import Image
+
+    data = io.BytesIO()
+    Image.frombytes("RGB", (1200, 1200), os.urandom(1200 * 1200 * 3)).save(data, "PNG")
+    return SimpleUploadedFile("scan.png", data.getvalue(), "image/png")
 
 
 def test_a_name_with_slashes_stays_whole(staff, cast):
