@@ -18,8 +18,6 @@ from accounts.widgets import TextBox
 from households.documents.joining import MOST_PHOTOS
 from households.documents.models import Document, DocumentKind
 
-# In one go.
-MOST_FILES = 20
 _NUMBER = "number-"
 
 
@@ -88,7 +86,7 @@ class DocumentsForm(PlainForm):
         self.initial.setdefault("sending_id", uuid.uuid4())
         self.fields["files"].help_text = _(
             "PDF, JPEG, PNG, HEIC or WebP, up to %(size)d MB each and %(most)d files in one go."
-        ) % {"size": settings.FILE_MB, "most": MOST_FILES}
+        ) % {"size": settings.FILE_MB, "most": settings.FILES_AT_ONCE}
         offered = {str(kind.pk): kind for kind in kinds}
         if offered:
             kind_field = self.fields["kind"]

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import audit
 from households.documents.actions import document_receive, shown_name
-from households.documents.forms import MOST_FILES
 from households.documents.models import Document, DocumentKind, DocumentRequest
 from households.documents.receiving import ReceivedFile
 from households.models import Member
@@ -44,12 +44,12 @@ def send(
     for number, file in enumerate(files, start=1):
         name = shown_name(file.name or "")
         try:
-            if number > MOST_FILES or getattr(file, "is_one_too_many", False):
+            if file.is_one_too_many or number > settings.FILES_AT_ONCE:
                 raise ValidationError(
                     _(
                         "Only %(most)d files can be sent in one go. Choose this one again, and send it."
                     )
-                    % {"most": MOST_FILES}
+                    % {"most": settings.FILES_AT_ONCE}
                 )
             document = document_receive(
                 request=request,
