@@ -34,13 +34,13 @@ http {{
 
 
 @contextmanager
-def running_nginx(folder: Path, servers: str) -> Iterator[None]:
+def running_nginx(folder: Path, servers: str, *, as_worker: bool = True) -> Iterator[None]:
     """nginx with this text in its http section, until the end. Its files lie in `folder`.
 
-    Where it is started by root its worker is www-data, as Debian has it.
+    Where it is started by root it works as www-data, as Debian has it; as root without `as_worker`.
     """
     assert NGINX
-    user = f"user {worker()};" if os.geteuid() == 0 else ""
+    user = f"user {worker() if as_worker else 'root'};" if os.geteuid() == 0 else ""
     config = folder / "main.conf"
     config.write_text(_MAIN.format(user=user, folder=folder, servers=servers))
     command = [NGINX, "-p", str(folder), "-e", str(folder / "main.log"), "-c", str(config)]
