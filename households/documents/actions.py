@@ -201,7 +201,8 @@ def document_joined(*, member: Member, photos: Iterable[Document]) -> Document |
     into = {
         *ours.filter(pk__in=[photo.pk for photo in photos]).values_list("joined_into", flat=True)
     }
-    return ours.filter(pk=into.pop()).exclude(file="").first() if len(into) == 1 else None
+    (pdf,) = into if len(into) == 1 else (None,)
+    return ours.filter(pk=pdf).exclude(file="").first() if pdf else None
 
 
 def document_opened(*, request: MemberRequest, document: Document) -> None:
@@ -285,7 +286,7 @@ def _facts(
             audit.Action.SCAN,
             "found",
             request=request,
-            member_id=member and member.pk,
+            member_id=member.pk if member else None,
             object_type="document",
         )
         raise ValidationError(
