@@ -401,12 +401,16 @@ def test_whole_errand_with_files_in_a_store(
 
 
 @pytest.mark.django_db
-def test_photos_in_a_store_are_joined(bucket, mia, run_tasks, django_capture_on_commit_callbacks):
-    from households.documents.joining import joined_file
-
+def test_photos_in_a_store_are_joined(bucket, mia, django_capture_on_commit_callbacks):
     mia.post(mia.documents, {"files": [png(size=(60, 40)), jpeg()]})
-    with joined_file([*Document.objects.order_by("pk")]) as joined:
-        assert joined.read(5) == b"%PDF-"
+    first, second = Document.objects.order_by("pk")
+    numbers = {f"number-{first.public_id}": 2, f"number-{second.public_id}": 1}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert mia.post(f"{mia.documents}join/", numbers).status_code == 302
+    joined = Document.objects.latest("pk")
+    assert keys(bucket) == {f"files/{joined.file.name}"}
+    data = body(mia.get(f"{mia.documents}{joined.public_id}/file/"))
+    assert hashlib.sha256(data).hexdigest() == joined.sha256
 
 
 @pytest.mark.django_db
