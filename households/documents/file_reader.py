@@ -102,14 +102,24 @@ def _opened_image(path: str, content_type: str) -> Iterator[Image.Image]:
 
 
 def _check_pdf(path: str) -> int:
+    """The number of pages. A file with mistakes in its table of contents, as old programs and mail gateways
+    make them, is read once more by searching it for its objects; then nothing in it may be out of sight."""
+    try:
+        return _count_pages(path, mended=False)
+    except Refused as refused:
+        if refused.code != "unreadable" or not _may_be_mended(path):
+            raise
+    return _count_pages(path, mended=True)
+
+
+def _count_pages(path: str, *, mended: bool) -> int:
     import pikepdf
 
     try:
-        # Without recovery: a viewer may mend a damaged file into something else than we would. Explicit:
-        # numbers come as objects too.
+        # Explicit: numbers come as objects too.
         with pikepdf.open(
             path,
-            attempt_recovery=False,
+            attempt_recovery=mended,
             inherit_page_attributes=False,
             conversion_mode="explicit",
         ) as pdf:
@@ -122,7 +132,8 @@ def _check_pdf(path: str) -> int:
                 _refuse_active(found)
             _refuse_active(pdf.trailer)
             pages = len(pdf.pages)
-            if any(_UNREAD.search(str(warning)) for warning in pdf.get_warnings()):
+            unread = any(_UNREAD.search(str(warning)) for warning in pdf.get_warnings())
+            if unread and not mended:
                 raise Refused("unreadable")
     except pikepdf.PasswordError:
         raise Refused("encrypted") from None
@@ -133,6 +144,27 @@ def _check_pdf(path: str) -> int:
     if pages > MOST_PAGES:
         raise Refused("too-many-pages")
     return pages
+
+
+# Names and keys of what is active, as they stand in a file's own bytes; the short ones with what follows.
+_ACTIVE_BYTES = re.compile(
+    rb"/(?:JavaScript|Launch|GoToR|GoToE|SubmitForm|ImportData|Rendition|RichMedia|FileAttachment"
+    rb"|EmbeddedFiles?|OpenAction|XFA)(?![A-Za-z])|/JS\s*[(<]"
+)
+_AT_THE_END = 2048
+
+
+def _may_be_mended(path: str) -> bool:
+    """Whether a damaged PDF may be read by searching it for its objects. A viewer may mend it into something
+    else than we do, so it has to be whole to its end, keep no objects packed out of sight, and name nothing
+    active anywhere in its bytes."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if b"%%EOF" not in data[-_AT_THE_END:] or b"/Encrypt" in data:
+        return False
+    # /J#53 is another way to write /JS (ISO 32000-1, 7.3.5).
+    data = re.sub(rb"#([0-9A-Fa-f]{2})", lambda found: bytes.fromhex(found[1].decode()), data)
+    return b"/ObjStm" not in data and not _ACTIVE_BYTES.search(data)
 
 
 # qpdf's warnings that it could not read a place in the file as it stands: what it took for nothing, a

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -258,20 +259,35 @@ def test_indirect_values_of_every_kind_are_taken():
 
 
 LOOP = b"<< /Type /Pages /Parent 2 0 R /Kids [2 0 R] /Count 1 >>"
+SLOPPY = pdf_of(CATALOG, PAGES, PAGE).replace(b"0000000009", b"0000000011")
+NO_TABLE = re.sub(rb"xref.*(?=trailer)", b"", pdf_of(CATALOG, PAGES, PAGE), flags=re.DOTALL)
+# As old programs, copiers and mail gateways make them; every viewer opens them.
+SLOPPY_PDFS = {
+    "wrong table": SLOPPY,
+    "no table": NO_TABLE,
+    "no table and no start of it": re.sub(rb"startxref\n\d+\n", b"", NO_TABLE),
+    "line ends changed on the way": pdf_of(CATALOG, PAGES, PAGE).replace(b"\n", b"\r\n"),
+    "two values of one key": pdf_of(CATALOG, PAGES, PAGE.replace(b"/Type", b"/Type /X /Type")),
+    "stream of a wrong length": pdf_of(
+        CATALOG, PAGES, PAGE, b"<< /Length 3 >>\nstream\nabcdef\nendstream"
+    ),
+}
 DAMAGED_PDFS = {
     "cut at the end": pdf_with(pages=3)[:-30],
     "cut in the middle": pdf_with(pages=3)[:400],
     "pages that contain themselves": pdf_of(CATALOG, b"<< /Type /Pages /Kids [2 0 R] /Count 1 >>"),
     "pages in a circle": pdf_of(CATALOG, PAGES, LOOP),
     "no catalog": pdf_of(b"null", PAGES, PAGE),
-    "wrong table": pdf_of(CATALOG, PAGES, PAGE).replace(b"0000000009", b"0000000011"),
-    # What follows is read by some programs, and not by others.
-    "two values of one key": pdf_of(CATALOG, PAGES, PAGE.replace(b"/Type", b"/Type /X /Type")),
     "script that does not end": pdf_of(CATALOG, PAGES, PAGE, ACTIVE[:-3]),
-    "stream of a wrong length": pdf_of(
-        CATALOG, PAGES, PAGE, b"<< /Length 3 >>\nstream\nabcdef\nendstream"
-    ),
+    "wrong table and objects out of sight": SLOPPY + b"% /Type /ObjStm",
+    "no table, and a script": NO_TABLE.replace(b"/Type /Page ", b"/JS (x) /Type /Page "),
+    "no table, and a script spelled otherwise": NO_TABLE.replace(b"/Kids", b"/#4a#53(x) /Kids"),
 }
+
+
+@pytest.mark.parametrize("data", SLOPPY_PDFS.values(), ids=SLOPPY_PDFS.keys())
+def test_pdf_with_mistakes_that_every_viewer_forgives_is_taken(data):
+    assert check("a.pdf", data).pages == 1
 
 
 @pytest.mark.parametrize("data", DAMAGED_PDFS.values(), ids=DAMAGED_PDFS.keys())
