@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from households.documents import reading
 from households.documents.models import Document
 from households.documents.receiving import ReceivedFile
 
@@ -27,8 +28,6 @@ def joined_file(photos: Sequence[Document]) -> Iterator[ReceivedFile]:
 
     Raises ValidationError when a picture is gone or cannot be read.
     """
-    from households.documents import reading
-
     with tempfile.TemporaryDirectory(suffix=".upload", dir=settings.UPLOADING) as folder:
         path = Path(folder, "joined.pdf")
         try:
