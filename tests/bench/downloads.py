@@ -78,6 +78,8 @@ def measure(portal: int, telling: int, path: str, cookie: str, stored: Path) -> 
         + f"; the raw file by {by} {speed['raw']:.0f} MB/s"
     )
     figures = {f"download by {name}, MB/s": round(value, 1) for name, value in speed.items()}
+    own = statistics.median(rounds["portal"]) - statistics.median(rounds["raw"])
+    figures["download, ms longer than the raw file"] = round(own * 1000, 2)
     figures["download / raw file"] = round(speed["portal"] / speed["raw"], 3)
     if front:
         figures["download through nginx / raw file"] = round(speed["nginx"] / speed["raw"], 3)
@@ -86,11 +88,11 @@ def measure(portal: int, telling: int, path: str, cookie: str, stored: Path) -> 
 
 def _fetch(port: int, path: str, cookie: str, size: int) -> float:
     """Seconds from the request to the last byte, for a client that takes the bytes in and does nothing with
-    them: less than any browser does."""
+    them: less than any browser does. It reads 16 KB at a time, as curl does."""
     request = (
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
     )
-    buffer = bytearray(64 * 1024)
+    buffer = bytearray(16 * 1024)
     with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
         start = time.perf_counter()
         line.sendall(request.encode())

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +27,11 @@ from tests.hostile.visitor import PASSWORD, STAFF_PASSWORD, Answer, Visitor, enc
 from tests.real_portal import RealPortal, free_port, running_portal
 
 
-def large_pdf() -> bytes:
-    """400 KB that no other PDF has."""
+def large_pdf(size: int = 400_000) -> bytes:
+    """So many bytes, and a few, that no other PDF has."""
     document, data = pikepdf.new(), io.BytesIO()
     document.add_blank_page()
-    document.pages[0].Contents = document.make_stream(b"%" + os.urandom(200_000).hex().encode())
+    document.pages[0].Contents = document.make_stream(b"%" + os.urandom(size // 2).hex().encode())
     document.save(data, compress_streams=False)
     return data.getvalue()
 
@@ -76,9 +77,11 @@ class Paper:
     etag: str
 
 
-def send_paper(portal: RealPortal, family: Visitor, staff: Visitor) -> Paper:
+def send_paper(
+    portal: RealPortal, family: Visitor, staff: Visitor, content: bytes = BYTES
+) -> Paper:
     home = family.choose("Ava", "2015/03/02")
-    answer = family.post(f"{home}documents/", {}, [("files", "lab.pdf", BYTES)])
+    answer = family.post(f"{home}documents/", {}, [("files", "lab.pdf", content)])
     assert answer.status == 302, answer.text
     ((pk, public_id, stored, sha256),) = portal.query(
         "SELECT id, public_id, file, sha256 FROM documents_document ORDER BY id DESC LIMIT 1"
@@ -199,6 +202,38 @@ def test_who_stops_in_the_middle_of_a_download_holds_nothing(portal, paper):
             break
         time.sleep(0.1)
     assert kept_files_open(portal) == []
+
+
+def test_forty_slow_downloads_keep_nobody_waiting(portal):
+    """RE-08: phones that take next to nothing, on sixteen threads. A download that is slow in its middle
+    still comes whole."""
+    family = Visitor(portal).signed_in("rivera@example.org")
+    content = large_pdf(12_000_000)  # more than the lines between hold by themselves
+    paper = send_paper(portal, family, Visitor(portal).sign_in_as_staff(), content)
+    cookies = "; ".join(f"{name}={value}" for name, value in family.cookies.items())
+    request = (
+        f"GET {paper.address} HTTP/1.1\r\nHost: 127.0.0.1:{portal.port}\r\nCookie: {cookies}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    with ExitStack() as phones:
+        lines = []
+        for _phone in range(40):
+            line = phones.enter_context(socket.socket())
+            line.settimeout(60)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.connect(("127.0.0.1", portal.port))
+            line.sendall(request.encode())
+            lines.append(line)
+        for line in lines:
+            assert line.recv(100).startswith(b"HTTP/1.1 200")
+        assert len(kept_files_open(portal)) == 40  # all under way at once
+        start = time.monotonic()
+        assert Visitor(portal).get("/healthz").status == 200
+        assert family.get("/account/").status == 200
+        assert family.get(paper.address, Range="bytes=0-9").body == content[:10]
+        assert time.monotonic() - start < 5
+        lines[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024 * 1024)
+        assert receive(lines[0]).endswith(content[-5_000_000:])
 
 
 def kept_files_open(portal: RealPortal) -> list[str]:
