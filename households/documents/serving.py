@@ -126,9 +126,9 @@ def _size_in_storage(storage: Storage, name: str, expected: int | None) -> int:
     except FileNotFoundError:
         size = -1
     if size < 0 or size != (size if expected is None else expected):
-        what = "missing" if size < 0 else f"{size} bytes long instead of {expected}"
-        # The storage's name, which tells nobody who or what it is of.
-        _log.warning("A kept file cannot be sent: %s is %s.", name, what)
+        what = "is missing" if size < 0 else f"has {size} bytes instead of {expected}"
+        # Which one is not for the log, whose lines leave out everything that looks like a key.
+        _log.warning("A kept file %s. `manage.py sweep_files --checksums` names it.", what)
         raise Http404
     return size
 
