@@ -160,8 +160,16 @@ def document_join(
 
     Raises ValidationError when it cannot be done; then nothing has changed.
     """
-    if joined := document_joined(member=member, photos=photos):
-        return joined
+    try:
+        return _join(request, member, photos)
+    except ValidationError:
+        # Of two presses the second one finds the photos gone: into the PDF of the first.
+        if joined := document_joined(member=member, photos=photos):
+            return joined
+        raise
+
+
+def _join(request: MemberRequest, member: Member, photos: Sequence[Document]) -> Document:
     account = request.household_session.account
     document = Document(member=member, **_in_common(photos))
     with joined_file(photos) as file:
@@ -169,11 +177,8 @@ def document_join(
         for fact, value in _facts(file, check(file), request=request).items():
             setattr(document, fact, value)
         with kept_together(document, file):
-            # First of all, so that the same photos joined twice at once take turns.
+            # First of all: joins of the same photos in different orders would lock each other out.
             HouseholdAccount.objects.select_for_update().get(pk=account.pk)
-            if joined := document_joined(member=member, photos=photos):
-                document.file.delete(save=False)
-                return joined
             for photo in photos:
                 _take_into_another(request, photo)
             _leave_room(account, document.size)

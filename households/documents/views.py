@@ -78,7 +78,8 @@ def request_answer(request: MemberRequest, member: Member, public_id: uuid.UUID)
     in_force = asked.is_in_force(timezone.localdate())
 
     def shown() -> dict[str, object]:
-        sent = list(Document.objects.for_member(member).sent().filter(request=asked))
+        theirs = Document.objects.for_member(member).sent().filter(request=asked)
+        sent = list(_knowing_if_settled(member, theirs))
         return {
             "asked": asked,
             "in_force": in_force,

@@ -4,6 +4,7 @@ keyboard alone."""
 from __future__ import annotations
 
 import datetime
+import uuid
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,15 @@ MIA = ("Mia", "2016/04/27")
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
-    """Files of this test's own: tests of one process share a portal, so that names tell them apart."""
+    """Files of this test's own, by their names: tests of one process share a portal."""
+    mark = uuid.uuid4().hex[:8]
     made = {"front": jpeg(), "back": png(colour="maroon"), "lab": pdf(pages=3)}
     paths = {}
     for name, file in made.items():
-        path = tmp_path / f"{name} {tmp_path.name}{Path(file.name).suffix}"
+        path = tmp_path / f"{name} {mark}{Path(file.name).suffix}"
         path.write_bytes(file.read())
         paths[name] = str(path)
-    wrong = tmp_path / f"wrong {tmp_path.name}.pdf"
+    wrong = tmp_path / f"wrong {mark}.pdf"
     wrong.write_bytes(b"<html>hello")
     return {**paths, "wrong": str(wrong)}
 
@@ -61,20 +63,21 @@ def ask(desk: Page, families: Portal, what: str) -> None:
     due = datetime.date.today() + datetime.timedelta(days=7)
     desk.locator("[name=due_on]").fill(f"{due:%Y/%m/%d}")
     desk.locator("#content form [type=submit]").first.click()
-    assert "Asked" in desk.locator("body").inner_text()
+    desk.get_by_text("Asked. The family sees it").wait_for()
 
 
 def share(desk: Page, families: Portal, path: str) -> None:
     at_member(desk, families, "document/share")
     desk.locator("[name=file]").set_input_files(path)
     desk.locator("#content form [type=submit]").first.click()
-    assert "Shared" in desk.locator("body").inner_text()
+    desk.get_by_text("Shared. The family sees it").wait_for()
 
 
 def document_in_admin(desk: Page, families: Portal, name: str) -> None:
     """The page of the document whose file has this name; looking at it marks it as seen."""
     desk.goto(f"{families.url}/admin/documents/document/")
     desk.get_by_role("row").filter(has_text=name).get_by_role("link").first.click()
+    desk.locator("[name=words]").wait_for()
 
 
 def wait_for_pictures(page: Page) -> None:
@@ -146,6 +149,7 @@ def test_every_page_of_documents(
     visitor.assert_clean()
     desk.locator("[name=words]").fill("A corner is cut off.")
     desk.locator("form:has([name=words]) [type=submit]").first.click()
+    desk.get_by_text("Returned. The family reads the reason").wait_for()
     visitor.go(home)
     line = page.locator("main li").filter(has_text=f"Insurance card {width}").first
     assert "Returned: send it again" in line.inner_text()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import threading
 import uuid
 
 import pikepdf
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client
 from PIL import Image
 
@@ -128,6 +130,38 @@ def test_the_button_pressed_twice_joins_once(mia):
     joined = Document.objects.get(content_type="application/pdf")
     mia.post(f"{mia.documents}{joined.public_id}/withdraw/")
     assert join(mia, {a: 1, b: 2}).status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pressed_in_two_tabs_at_once_it_joins_once(mia, settings, tmp_path):
+    files = settings.STORAGES["default"]
+    files = {**files, "OPTIONS": {**files["OPTIONS"], "location": tmp_path}}
+    settings.STORAGES = {**settings.STORAGES, "default": files}
+    send(mia, png("a.png"), png("b.png", "red"))
+    a, b = photos()
+    answers = []
+    start = threading.Barrier(4)
+
+    def press() -> None:
+        tab = Client()
+        tab.cookies = mia.cookies.copy()
+        tab.documents = mia.documents
+        try:
+            start.wait()
+            answers.append(join(tab, {a: 1, b: 2}).status_code)
+        finally:
+            connection.close()
+
+    tabs = [threading.Thread(target=press) for _ in range(4)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    assert answers == [302] * 4
+    [joined] = Document.objects.filter(content_type="application/pdf")
+    assert {photo.joined_into for photo in photos()} == {joined}
+    kept = joined.file.storage.listdir("documents")[1]
+    assert [f"documents/{name}" for name in kept] == [joined.file.name]
 
 
 def test_a_photo_that_was_seen_meanwhile_stops_it(mia, desk):
