@@ -47,6 +47,9 @@ class Desk:
         self._post(f"document/share/{member.pk}/", {"file": file, **typed})
         return Document.objects.for_member(member).latest("pk")
 
+    def unshare(self, document: Any) -> None:
+        self._post(f"document/{document.pk}/unshare/")
+
     def see(self, document: Any) -> None:
         answer = self.client.get(f"{ADMIN}/document/{document.pk}/change/")
         assert answer.status_code == 200

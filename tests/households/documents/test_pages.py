@@ -104,6 +104,16 @@ def test_the_file_box_lets_a_phone_choose(mia):
         assert shown in hint
 
 
+def test_what_it_is_is_chosen_from_the_practices_list(mia):
+    DocumentKind.objects.filter(name="Referral").update(is_offered=False)
+    DocumentKind.objects.create(name="Sleep diary", position=1)
+    asked = page_of(mia.get(mia.documents)).xpath("//fieldset")[0]
+    offered = " ".join(asked.text_content().split())
+    assert "Lab result" in offered
+    assert "Sleep diary" in offered
+    assert "Referral" not in offered
+
+
 def test_without_kinds_there_is_nothing_to_choose(mia):
     DocumentKind.objects.update(is_offered=False)
     assert "What is it?" not in text_of(mia.get(mia.documents))
@@ -228,6 +238,11 @@ def test_what_the_practice_shares_is_new_until_opened(mia, desk, cast):
     assert (opened.member_id, opened.object_id) == (cast.mia.pk, str(shared.public_id))
     assert mia.get(f"{address}withdraw/").status_code == 404
     assert mia.post(f"{address}withdraw/").status_code == 404
+    desk.unshare(shared)
+    for page in (mia.documents, mia.home):
+        assert "plan.pdf" not in text_of(mia.get(page))
+    for road in ("", "file/", "thumbnail/", "pages/1/"):
+        assert mia.get(f"{address}{road}").status_code == 404, road
 
 
 def test_more_than_fifty_are_shown_on_pages(mia, cast, settings):
@@ -302,7 +317,7 @@ def test_list_and_home_cost_the_same_at_any_length(mia, cast, desk, django_asser
 # --- one document ---------------------------------------------------------------------
 
 
-def test_the_viewer_shows_pages_as_pictures_and_says_what_happened(mia, desk, run_tasks):
+def test_the_viewer_shows_pages_as_pictures_and_says_what_happened(mia, desk, run_tasks, caplog):
     send(mia, pdf("lab.pdf", pages=3), note="the <b>big</b> one")
     document = Document.objects.get()
     address = f"{mia.documents}{document.public_id}/"
@@ -328,8 +343,10 @@ def test_the_viewer_shows_pages_as_pictures_and_says_what_happened(mia, desk, ru
         assert mia.head(picture.get("src")).status_code == 200
     assert {"Received", "Seen"} <= set(page_of(page).xpath("//dt/text()"))
     assert "Take it back" not in text_of(page)
+    caplog.clear()
     for number in ("0", "4", "999999999999", "9" * 5000, "-1"):
         assert mia.get(f"{address}pages/{number}/").status_code == 404
+    assert "A kept file" not in caplog.text, "it was looked for in the storage"
 
 
 def test_looking_is_recorded_once_for_the_page_and_each_download(mia, run_tasks):

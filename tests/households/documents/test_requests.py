@@ -124,12 +124,24 @@ def test_it_opens_again_when_its_answer_is_returned(mia, desk, cast):
     desk.give_back(document, "Both sides, in one photo.")
     assert checklist(mia)[0] == "Card Returned: send it again"
     assert len(checklist(mia)) == 2, "one line for the request, none for the document"
+    assert "The practice asks for Card" in text_of(mia.get(mia.documents))
+    assert "Send it again" in text_of(mia.get(mia.documents))
     page = text_of(mia.get(page_for(mia, asked)))
     assert "Both sides, in one photo." in page
     again = mia.get(f"{mia.documents}{document.public_id}/again/")
     assert again.headers["Location"] == page_for(mia, asked)
-    # Also when the page to send it again was open before.
-    mia.post(f"{mia.documents}{document.public_id}/again/", {"files": png("b.png", "red")})
+    mia.post(page_for(mia, asked), {"files": png("b.png", "red")})
+    assert "Card Sent" in checklist(mia)[0]
+    for shown in (mia.documents, page_for(mia, asked), f"{mia.documents}{document.public_id}/"):
+        assert "Send it again" not in text_of(mia.get(shown)), shown
+
+
+def test_a_page_to_send_again_that_was_open_answers_the_request(mia, desk, cast):
+    asked = desk.ask(cast.mia, "Card")
+    mia.post(page_for(mia, asked), {"files": png()})
+    desk.give_back(Document.objects.get())
+    again = f"{mia.documents}{Document.objects.get().public_id}/again/"
+    assert mia.post(again, {"files": png("b.png", "red")}).status_code == 302
     assert Document.objects.latest("pk").request == asked
     assert "Card Sent" in checklist(mia)[0]
 
