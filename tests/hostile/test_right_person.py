@@ -34,9 +34,10 @@ def papers(portal: RealPortal, beginning: str) -> list[tuple[str, str]]:
 
 
 def files(portal: RealPortal) -> int:
-    """Files on the disk, those still being received included."""
-    folders = (portal.data / "files", portal.data / "tmp")
-    return sum(path.is_file() for folder in folders for path in folder.rglob("*"))
+    """Files on the disk, those still being received included. The pictures of their pages are left out:
+    the worker makes them when it gets to it."""
+    kept = (portal.data / "files" / "documents").rglob("*")
+    return sum(path.is_file() for path in [*kept, *(portal.data / "tmp").glob("*.upload")])
 
 
 def upload(note: str) -> tuple[dict[str, str], list[tuple[str, str, bytes]]]:
