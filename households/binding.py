@@ -82,6 +82,25 @@ def end_current(session: HouseholdSession) -> Binding | None:
     return binding
 
 
+def note_sending(binding: Binding) -> None:
+    """Something is sent under this choice. From the first time on its pages ask who fills it in."""
+    if binding.sent_at is None:
+        binding.sent_at = timezone.now()
+        Binding.objects.filter(pk=binding.pk, sent_at=None).update(sent_at=binding.sent_at)
+
+
+def note_who_fills_in(binding: Binding, *, by: str, name: str) -> None:
+    """`by` is one of FilledInBy. For this choice of the person, and for no other."""
+    binding.filled_in_by, binding.filled_in_name = by, name
+    binding.save(update_fields=["filled_in_by", "filled_in_name"])
+
+
+def name_given_before(session: HouseholdSession) -> str:
+    """The name that somebody gave for another chart of this session; "" when nobody did."""
+    said = Binding.objects.filter(session=session).exclude(filled_in_name="")
+    return said.order_by("-pk").values_list("filled_in_name", flat=True).first() or ""
+
+
 def _close_lost(session: HouseholdSession) -> None:
     """Close a chart that this session may not open any more, so that it does not come back by itself.
     Never the one that another tab has just chosen: only a pick or a switch ends that (R-WP-2)."""

@@ -254,6 +254,15 @@ class AlsoCalled(models.Model):
         return f"Also-called name {self.pk}"
 
 
+class FilledInBy(models.TextChoices):
+    """Who types what is sent for a person (PRODUCT B6). The login cannot tell: a family shares it."""
+
+    PATIENT = "patient", _("The patient")
+    GUARDIAN = "guardian", _("A parent or guardian")
+    SPOUSE = "spouse", _("The spouse or partner")
+    HELPER = "helper", _("Somebody who helps")
+
+
 class Binding(models.Model):
     """One choice of a person in one session. `key` stands in the address of every page opened under it.
 
@@ -266,6 +275,10 @@ class Binding(models.Model):
     colour = models.PositiveSmallIntegerField(default=0)
     bound_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
+    # Asked once, at the first thing that is sent: `sent_at` is when that was.
+    sent_at = models.DateTimeField(null=True)
+    filled_in_by = models.CharField(max_length=10, choices=FilledInBy, blank=True)
+    filled_in_name = models.CharField(max_length=120, blank=True)
 
     class Meta:
         constraints = [
@@ -277,6 +290,11 @@ class Binding(models.Model):
 
     def __str__(self) -> str:
         return f"Binding {self.pk}"
+
+    @property
+    def asks_who_fills_in(self) -> bool:
+        """Something was sent under it, and nobody has said yet who filled it in."""
+        return self.sent_at is not None and not self.filled_in_by
 
 
 class MemberOwnedQuerySet(models.QuerySet):

@@ -30,9 +30,19 @@ JOBS = (
     (
         "inbox",
         gettext_lazy("Inbox"),
-        ("submissions.Submission", "documents.Document", "documents.DocumentRequest"),
+        (
+            *("submissions.Submission", "demographics.DetailChange", "history.EntryChange"),
+            *("documents.Document", "documents.DocumentRequest"),
+        ),
     ),
-    ("practice", gettext_lazy("Practice"), ("households.Practice", "documents.DocumentKind")),
+    (
+        "practice",
+        gettext_lazy("Practice"),
+        (
+            *("households.Practice", "demographics.FieldSetting", "history.SectionSetting"),
+            "documents.DocumentKind",
+        ),
+    ),
     ("staff", gettext_lazy("Staff"), ("accounts.StaffAccount", "auth.Group")),
     ("audit", gettext_lazy("Audit"), ("audit.AuditEvent",)),
 )

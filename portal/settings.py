@@ -136,6 +136,9 @@ INSTALLED_APPS = [
     "households.apps.HouseholdsConfig",
     "households.submissions.apps.SubmissionsConfig",
     "households.documents.apps.DocumentsConfig",
+    "households.demographics.apps.DemographicsConfig",
+    "households.history.apps.HistoryConfig",
+    "households.record.apps.RecordConfig",
     "households.overview.apps.OverviewConfig",
     # After our apps, so that templates/django/forms/ replaces Django's own form templates.
     "django.forms",

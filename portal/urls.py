@@ -9,8 +9,12 @@ from django.urls import include, path
 from accounts import urls as account_urls
 from households import urls as household_urls
 from households.binding import gated
+from households.demographics import urls as demographics_urls
 from households.documents import urls as document_urls
+from households.history import urls as history_urls
 from households.overview import urls as overview_urls
+from households.record import urls as record_urls
+from households.submissions import urls as submission_urls
 from portal import health
 
 handler400 = "portal.errors.bad_request"
@@ -25,5 +29,9 @@ urlpatterns = [
     path("", include(account_urls)),
     path("", include(household_urls)),
     path("for/<str:key>/", include(gated(overview_urls.urlpatterns))),
+    path("for/<str:key>/", include(gated(submission_urls.urlpatterns))),
+    path("for/<str:key>/demographics/", include(gated(demographics_urls.urlpatterns))),
+    path("for/<str:key>/history/", include(gated(history_urls.urlpatterns))),
     path("for/<str:key>/documents/", include(gated(document_urls.urlpatterns))),
+    path("for/<str:key>/record/", include(gated(record_urls.urlpatterns))),
 ]

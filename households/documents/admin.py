@@ -29,7 +29,7 @@ from households.documents.quarantine import waiting
 from households.documents.renditions import page_name
 from households.documents.request_admin import DocumentRequestAdmin
 from households.documents.serving import document_response, picture_response
-from households.documents.staff_forms import ReturnForm, ShareForm
+from households.documents.staff_forms import ReturnDocumentForm, ShareForm
 from households.submissions.actions import submission_file, submission_return, submission_see
 from households.submissions.models import Submission
 
@@ -263,7 +263,7 @@ class DocumentAdmin(MemberOwnedAdmin):
             "offer_file": handled and status != Status.FILED,
             "offer_return": handled and status != Status.RETURNED,
             "offer_unshare": may_change and obj.is_from_practice and obj.unshared_at is None,
-            "return_form": ReturnForm(),
+            "return_form": ReturnDocumentForm(),
         }
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
@@ -321,7 +321,7 @@ class DocumentAdmin(MemberOwnedAdmin):
     def _return(self, request: HttpRequest, document: Document) -> HttpResponse | None:
         if not self._can_be_handled(request, document):
             return None
-        form = ReturnForm(request.POST)
+        form = ReturnDocumentForm(request.POST)
         if not form.is_valid():
             page = reverse("admin:documents_document_change", args=[document.pk])
             return self.form_page(

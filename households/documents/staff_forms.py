@@ -9,11 +9,11 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.staff_pages import VersionedForm
 from households.documents.models import DocumentKind, DocumentRequest
+from households.submissions.staff_forms import ReturnForm
 
 # Whole sentences, because the family reads them.
 QUICK_REASONS = (
@@ -150,26 +150,5 @@ class AskForm(SentOnceForm, RequestForm):
     version = None  # type: ignore[assignment] # there is nothing on file to compare with
 
 
-class ReturnForm(forms.Form):
-    quick = forms.ChoiceField(
-        label=_("Reason"),
-        required=False,
-        choices=[("", _("in your own words:")), *QUICK_REASONS],
-    )
-    words = forms.CharField(
-        label=_("In your own words"),
-        required=False,
-        max_length=400,
-        help_text=_("The family reads this."),
-        widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        quick = str(dict(QUICK_REASONS).get(cleaned.get("quick", ""), ""))
-        cleaned["reason"] = " ".join(filter(None, [quick, cleaned.get("words", "").strip()]))
-        if not self.errors and not cleaned["reason"]:
-            raise ValidationError(
-                {"words": _("Say why, so that the family knows what to send instead.")}
-            )
-        return cleaned
+class ReturnDocumentForm(ReturnForm):
+    quick_reasons = QUICK_REASONS

@@ -10,23 +10,64 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import audit
+from households import binding as bindings
 from households.models import Member
 from households.requests import MemberRequest
-from households.submissions.models import Submission
+from households.submissions.models import Proposal, ProposalQuerySet, Submission
 
 Status = Submission.Status
+Decision = Proposal.Decision
+_KEPT = {Decision.ACCEPTED, Decision.EDITED}
 
 
 def submission_begin(
-    *, request: MemberRequest, member: Member, kind: Submission.Kind
+    *,
+    request: MemberRequest,
+    member: Member,
+    kind: Submission.Kind,
+    about: str = "",
+    waits: bool = True,
 ) -> Submission:
-    """The envelope of one thing that the family sends for `member` now. The slice records the sending."""
+    """The envelope of one thing that the family sends for `member` now. The slice records the sending.
+    Where it needs nobody at the practice, `waits` is False: it is filed as it comes."""
+    bindings.note_sending(request.binding)
+    now = timezone.now()
     return Submission.objects.create(
         member=member,
         kind=kind,
+        about=about,
+        status=Status.RECEIVED if waits else Status.FILED,
+        sent_at=now,
+        filed_at=None if waits else now,
         sent_by=request.household_session.account,
         sent_in=request.household_session,
+        sent_under=request.binding,
+        filled_in_by=request.binding.filled_in_by,
+        filled_in_name=request.binding.filled_in_name,
     )
+
+
+def submission_continue(
+    *, request: MemberRequest, member: Member, kind: Submission.Kind, about: str = ""
+) -> Submission:
+    """The envelope that is already on its way, or a new one: what is sent page by page under one choice of
+    the person comes to the practice as one thing, until somebody there has seen it."""
+    open_one = Submission.objects.for_member(member).filter(
+        kind=kind, about=about, status=Status.RECEIVED, sent_under=request.binding
+    )
+    # Locked, so that nobody sees it as whole while another page is put in.
+    standing = open_one.select_for_update().order_by("pk").first()
+    return standing or submission_begin(request=request, member=member, kind=kind, about=about)
+
+
+def submissions_filled_in(*, request: MemberRequest, member: Member, by: str, name: str) -> None:
+    """The family says who fills in what is sent under this choice of the person (PRODUCT B6): what was
+    sent before it was said is stamped too."""
+    with transaction.atomic():
+        bindings.note_who_fills_in(request.binding, by=by, name=name)
+        sent = Submission.objects.for_member(member).filter(sent_under=request.binding)
+        sent.filter(filled_in_by="").update(filled_in_by=by, filled_in_name=name)
+        audit.record(audit.Action.SEND, "filled-in-by", request=request, object_type="submission")
 
 
 def submission_withdraw(*, request: MemberRequest, submission: Submission) -> bool:
@@ -51,7 +92,7 @@ def submission_see(*, request: HttpRequest, submission: Submission) -> bool:
 
 def submission_file(*, request: HttpRequest, submission: Submission) -> bool:
     """The practice keeps it. False when that was done before, or the family took it back."""
-    before = {Status.RECEIVED, Status.SEEN, Status.RETURNED}
+    before = {Status.RECEIVED, Status.SEEN, Status.RETURNED, Status.PARTLY}
     return _by_staff(request, submission, before, Status.FILED, "filed_at")
 
 
@@ -60,6 +101,12 @@ def submission_return(*, request: HttpRequest, submission: Submission, reason: s
     False when the family took it back meanwhile."""
     before = {Status.RECEIVED, Status.SEEN, Status.FILED}
     return _by_staff(request, submission, before, Status.RETURNED, "returned_at", reason=reason)
+
+
+def submission_accept_partly(*, request: HttpRequest, submission: Submission) -> bool:
+    """The practice keeps some of it and asks for the rest again; why stands with each part."""
+    before = {Status.RECEIVED, Status.SEEN, Status.FILED, Status.RETURNED}
+    return _by_staff(request, submission, before, Status.PARTLY, "partly_at")
 
 
 def submission_return_unasked(*, submission: Submission, reason: str) -> bool:
@@ -111,3 +158,59 @@ def _step(
     for name, value in values.items():
         setattr(submission, name, value)
     return True
+
+
+# --- proposals ------------------------------------------------------------------------
+
+
+def proposal_decide(
+    *,
+    request: HttpRequest,
+    proposal: Proposal,
+    decision: Proposal.Decision,
+    reason: str = "",
+    **values: object,
+) -> bool:
+    """What the practice says to one change; `values` are columns of its slice that go with it. False, and
+    nothing happens, when it was decided before or the family replaced it meanwhile. Call inside the
+    transaction of what the decision does, and settle the submission after the last one."""
+    now = timezone.now()
+    columns: dict[str, object] = {
+        "decision": decision,
+        "decided_at": now,
+        "decided_by_id": request.user.pk,
+        "reason": reason,
+        **values,
+    }
+    rows = type(proposal)._default_manager.filter(member=proposal.member_id)
+    if not rows.filter(pk=proposal.pk, decision=Decision.WAITING).update(**columns):
+        return False
+    for name, value in columns.items():
+        setattr(proposal, name, value)
+    audit.record(
+        audit.Action.STAFF_CHANGE,
+        str(decision),
+        request=request,
+        member_id=proposal.member_id,
+        object_type=proposal.submission.kind,
+        object_id=proposal.public_id,
+    )
+    return True
+
+
+def submission_settle(
+    *, request: HttpRequest, submission: Submission, proposals: ProposalQuerySet
+) -> None:
+    """What becomes of the envelope when the last of its `proposals` is decided on: filed, returned, or
+    accepted in part. While one waits, nothing."""
+    decided = [*proposals.filter(submission=submission).order_by("pk")]
+    if any(proposal.waits for proposal in decided):
+        return
+    returned = [proposal for proposal in decided if proposal.decision == Decision.RETURNED]
+    kept = [proposal for proposal in decided if proposal.decision in _KEPT]
+    if not returned:
+        submission_file(request=request, submission=submission)
+    elif kept:
+        submission_accept_partly(request=request, submission=submission)
+    else:
+        submission_return(request=request, submission=submission, reason=returned[0].reason)

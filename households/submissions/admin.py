@@ -1,7 +1,7 @@
 """Admin page of everything that families sent, whatever kind it is: what nobody has seen stands on top.
 
-To look at only. Each row leads to the thing itself, on the pages of its slice: a slice names an address
-`admin:KINDs_KIND_of`, such as `admin:documents_document_of`, that takes a submission's number.
+To look at only. Each row leads to the thing itself, on the pages of its slice: a slice has an address that
+takes a submission's number.
 """
 
 from __future__ import annotations
@@ -23,9 +23,16 @@ from households.submissions.models import Submission
 Status = Submission.Status
 
 
+_PAGES = {
+    Submission.Kind.DOCUMENT: "admin:documents_document_of",
+    Submission.Kind.DEMOGRAPHICS: "admin:demographics_detailchange_of",
+    Submission.Kind.HISTORY: "admin:history_entrychange_of",
+}
+
+
 def address_of(submission: Submission) -> str:
     """The staff's page of the thing that was sent."""
-    return reverse(f"admin:{submission.kind}s_{submission.kind}_of", args=[submission.pk])
+    return reverse(_PAGES[Submission.Kind(submission.kind)], args=[submission.pk])
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -48,7 +55,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(Submission)
 class SubmissionAdmin(MemberOwnedAdmin):
-    list_display = ("thing", "born", "kind", "sent", "status", "handled_by")
+    list_display = ("thing", "born", "what", "sent", "filled_in", "status", "handled_by")
     list_display_links = None
     list_filter = (StatusFilter, "kind")
 
@@ -70,6 +77,15 @@ class SubmissionAdmin(MemberOwnedAdmin):
         return format_html(
             '<a href="{}">{}</a>', address_of(submission), submission.member.full_name
         )
+
+    @admin.display(description=gettext_lazy("what"), ordering="kind")
+    def what(self, submission: Submission) -> str:
+        kind = submission.get_kind_display()
+        return f"{kind}: {submission.about}" if submission.about else kind
+
+    @admin.display(description=gettext_lazy("filled in by"))
+    def filled_in(self, submission: Submission) -> str:
+        return submission.filler
 
     @admin.display(description=gettext_lazy("sent"), ordering="sent_at")
     def sent(self, submission: Submission) -> str:

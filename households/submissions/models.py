@@ -7,6 +7,7 @@ from which login, and what became of it, stands here and nowhere else.
 from __future__ import annotations
 
 import datetime
+import uuid
 
 from django.conf import settings
 from django.db import models
@@ -15,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import HouseholdAccount, HouseholdSession
-from households.models import MemberOwned, MemberOwnedQuerySet
+from households.models import Binding, FilledInBy, MemberOwned, MemberOwnedQuerySet
 
 
 class SubmissionQuerySet(MemberOwnedQuerySet):
@@ -27,15 +28,20 @@ class SubmissionQuerySet(MemberOwnedQuerySet):
 class Submission(MemberOwned):
     class Kind(models.TextChoices):
         DOCUMENT = "document", _("document")
+        DEMOGRAPHICS = "demographics", _("details")
+        HISTORY = "history", _("medical history")
 
     class Status(models.TextChoices):
         RECEIVED = "received", _("Received")
         SEEN = "seen", _("Seen")
         FILED = "filed", _("Filed")
+        PARTLY = "partly", _("Accepted in part")
         RETURNED = "returned", _("Returned")
         WITHDRAWN = "withdrawn", _("Withdrawn")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind, editable=False)
+    # Which part of that kind, such as a section of the history; a word of its slice.
+    about = models.CharField(max_length=40, blank=True, editable=False)
     status = models.CharField(
         _("status"), max_length=10, choices=Status, default=Status.RECEIVED, editable=False
     )
@@ -50,8 +56,21 @@ class Submission(MemberOwned):
         related_name="+",
         editable=False,
     )
+    # The choice of the person under which it was sent, and who filled it in, as that choice was told.
+    sent_under = models.ForeignKey(
+        Binding,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        editable=False,
+    )
+    filled_in_by = models.CharField(
+        _("filled in by"), max_length=10, choices=FilledInBy, blank=True, editable=False
+    )
+    filled_in_name = models.CharField(max_length=120, blank=True, editable=False)
     seen_at = models.DateTimeField(_("seen"), null=True, editable=False)
     filed_at = models.DateTimeField(_("filed"), null=True, editable=False)
+    partly_at = models.DateTimeField(_("accepted in part"), null=True, editable=False)
     returned_at = models.DateTimeField(_("returned"), null=True, editable=False)
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, editable=False)
     # Why it was returned, in the practice's words, for the family to read.
@@ -95,8 +114,82 @@ class Submission(MemberOwned):
             self.Status.RECEIVED: self.sent_at,
             self.Status.SEEN: self.seen_at,
             self.Status.FILED: self.filed_at,
+            self.Status.PARTLY: self.partly_at,
             self.Status.RETURNED: self.returned_at,
             self.Status.WITHDRAWN: self.withdrawn_at,
         }
         happened = [(str(status.label), at) for status, at in times.items() if at is not None]
         return sorted(happened, key=lambda step: step[1])
+
+    @property
+    def filler(self) -> str:
+        """Who filled it in, as they said: "Elena Rivera (a parent or guardian)"; "" when nobody said."""
+        if not self.filled_in_by:
+            return ""
+        by = self.get_filled_in_by_display()
+        return f"{self.filled_in_name} ({by[0].lower()}{by[1:]})" if self.filled_in_name else by
+
+
+class ProposalQuerySet(MemberOwnedQuerySet):
+    def waiting(self) -> ProposalQuerySet:
+        """Those that nobody at the practice has decided on."""
+        return self.filter(decision=Proposal.Decision.WAITING)
+
+
+class Proposal(MemberOwned):
+    """One change that a family sends to what is on file, and what the practice decided on it. It stays as
+    it was sent for good; a slice adds what is changed, from what to what."""
+
+    class Decision(models.TextChoices):
+        WAITING = "waiting", _("Waiting for the practice")
+        ACCEPTED = "accepted", _("Accepted")
+        EDITED = "edited", _("Accepted with a correction")
+        RETURNED = "returned", _("Returned")
+        # The family sent another one for the same thing before anybody decided on this one.
+        REPLACED = "replaced", _("Replaced by a later one")
+
+    submission = models.ForeignKey(
+        Submission, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    # Which page it came from: a button pressed twice sends it once.
+    sending_id = models.UUIDField(default=uuid.uuid4, editable=False)
+    proposed_at = models.DateTimeField(_("sent"), default=timezone.now, editable=False)
+    decision = models.CharField(
+        _("decision"),
+        max_length=10,
+        choices=Decision,
+        default=Decision.WAITING,
+        editable=False,
+    )
+    decided_at = models.DateTimeField(_("decided"), null=True, editable=False)
+    # Nobody, where the practice lets a change in by itself.
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        editable=False,
+    )
+    # Why it was returned, in the practice's words, for the family to read.
+    reason = models.CharField(_("reason"), max_length=500, blank=True, editable=False)
+
+    objects = ProposalQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(
+                fields=["member", "sending_id"], name="one_%(class)s_of_a_page"
+            ),
+            models.CheckConstraint(
+                condition=~Q(decision="returned") | ~Q(reason=""),
+                name="%(class)s_returned_with_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.public_id}"
+
+    @property
+    def waits(self) -> bool:
+        return self.decision == self.Decision.WAITING

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DemographicsConfig(AppConfig):
+    name = "households.demographics"
+    label = "demographics"
