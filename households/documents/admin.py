@@ -175,7 +175,7 @@ class DocumentAdmin(MemberOwnedAdmin):
             facts += ["opened"] if obj.opened_at else []
             facts += ["unshared"] if obj.unshared_at else []
         else:
-            facts += ["steps", "login"]
+            facts += ["steps", "filled_in", "login"]
             facts += ["reason"] if obj.submission.reason else []
             facts += ["handler"] if obj.submission.handled_by_id else []
             facts += ["answers"] if obj.request_id else []
@@ -194,6 +194,10 @@ class DocumentAdmin(MemberOwnedAdmin):
     @admin.display(description=gettext_lazy("reason for the family"))
     def reason(self, document: Document) -> str:
         return document.submission.reason
+
+    @admin.display(description=gettext_lazy("filled in by"))
+    def filled_in(self, document: Document) -> str:
+        return document.submission.filler or _("nobody said")
 
     @admin.display(description=gettext_lazy("sent from the login"))
     def login(self, document: Document) -> str:
