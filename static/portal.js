@@ -62,8 +62,9 @@
         if (button.dataset.busy) button.textContent = button.dataset.busy;
       });
     });
-    // A send that was stopped must not leave a dead button behind; the server keeps one copy anyway.
-    setTimeout(release, 60000);
+    // A send that was stopped must not leave a dead button behind; the server keeps one copy anyway. Files
+    // take their time on a phone, and a second press would begin them again.
+    setTimeout(release, form.querySelector("[type=file]") ? 600000 : 60000);
   });
   window.addEventListener("pageshow", release);
 
@@ -78,6 +79,23 @@
       location.reload();
     }, 3000 * (tries + 1));
   }
+
+  // Small ones of a list are exchanged where they stand, for numbers may be typed beside them.
+  const exchange = async (tries) => {
+    const waiting = all("[data-being-made]");
+    if (!waiting.length || !tries) return;
+    if (!document.hidden) {
+      const answer = await fetch(location.href).catch(() => null);
+      const text = answer && answer.ok ? await answer.text() : "";
+      const anew = new DOMParser().parseFromString(text, "text/html");
+      waiting.forEach((room) => {
+        const found = anew.getElementById(room.id);
+        if (found) room.replaceWith(found);
+      });
+    }
+    setTimeout(exchange, 4000, tries - 1);
+  };
+  setTimeout(exchange, 2000, 3);
 
   // --- copy and print ---
 

@@ -13,6 +13,8 @@ def fields_of(answer: HttpResponseBase, form_id: str = "", **changes: Any) -> di
     Without `form_id`, the last form of the page. None as a change leaves a field out."""
     forms = [form for form in _page(answer).forms if form.get("id", "") == form_id or not form_id]
     fields: dict[str, Any] = {}
+    for box in forms[-1].iter("textarea"):
+        box.text = (box.text or "").removeprefix("\n")  # browsers drop the first line break
     for name, value in forms[-1].form_values():
         fields.setdefault(name, []).append(value)
     fields.update(changes)

@@ -244,7 +244,7 @@ class DocumentAdmin(MemberOwnedAdmin):
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self.to_choose_person(request, _("Share a paper"))
+        return self.to_choose_person(request, _("Share a document"))
 
     def render_change_form(
         self,
@@ -397,7 +397,7 @@ class DocumentAdmin(MemberOwnedAdmin):
                 self.message_user(request, text, messages.SUCCESS)
                 return self.to_its_page(document)
         return self.form_page(
-            request, member, form, title=_("Share a paper"), button=_("Share it with the family")
+            request, member, form, title=_("Share a document"), button=_("Share it with the family")
         )
 
 

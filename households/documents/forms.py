@@ -72,7 +72,7 @@ class DocumentsForm(PlainForm):
         label=_("Note to the practice"),
         required=False,
         max_length=500,
-        widget=TextBox(attrs={"autocomplete": "off"}),
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off"}),
         error_messages={
             "max_length": _(
                 "The note can have %(limit_value)d characters; it has %(show_value)d. Make it shorter."

@@ -126,7 +126,7 @@ class DocumentRequestAdmin(MemberOwnedAdmin):
         return [ask, *super().get_urls()]
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self.to_choose_person(request, _("Ask for a paper"))
+        return self.to_choose_person(request, _("Ask for a document"))
 
     def _ask(self, request: HttpRequest, member_pk: int) -> HttpResponse:
         member = self.person_or_404(request, member_pk)
@@ -146,7 +146,7 @@ class DocumentRequestAdmin(MemberOwnedAdmin):
             self.message_user(request, text, messages.SUCCESS)
             return self.to_its_page(asked)
         return self.form_page(
-            request, member, form, title=_("Ask for a paper"), button=_("Ask the family")
+            request, member, form, title=_("Ask for a document"), button=_("Ask the family")
         )
 
     # --- closing ----------------------------------------------------------------------

@@ -97,7 +97,7 @@ def request_answer(request: MemberRequest, member: Member, public_id: uuid.UUID)
         warning=""
         if in_force
         else _(
-            "The practice does not ask for this paper any more. It has what you sent all the same."
+            "The practice does not ask for this document any more. It has what you sent all the same."
         ),
     )
     return _on_errand(request, member, errand)

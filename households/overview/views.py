@@ -245,7 +245,7 @@ def _page_title(page: str) -> str:
     if page == "documents/":
         return _("Documents")
     if page.startswith("documents/requests/"):
-        return _("A paper the practice asks for")
+        return _("A document the practice asks for")
     if page.startswith("documents/") and page.endswith("/again/"):
         return _("A document to send again")
     return _("A page")

@@ -260,6 +260,38 @@ def test_pictures_come_by_themselves_where_scripts_run(
     page.get_by_alt_text("Page 1 of 3").wait_for(timeout=20000)
 
 
+def test_small_pictures_come_beside_the_numbers_typed(
+    families: Portal, visitor: Visitor, files: dict[str, str]
+):
+    page = visitor.page
+    visitor.sign_in()
+    visitor.go(f"{visitor.choose('Leo', '2018/09/03')}documents/")
+    page.locator("[name=files]").set_input_files([files["front"], files["back"]])
+    page.locator("[name=join]").check()
+    page.get_by_role("button", name="Send to Leo").click()
+    page.wait_for_url("**/documents/join/**")
+    page.locator("main input[value='1']").fill("7")
+    page.locator("main li:nth-child(2) img.thumb").wait_for(timeout=20000)
+    page.locator("main li:nth-child(1) img.thumb").wait_for(timeout=20000)
+    assert page.locator("main li:nth-child(1) input").input_value() == "7"
+    visitor.assert_clean()
+
+
+def test_a_way_past_the_form(families: Portal, visitor: Visitor, files: dict[str, str]):
+    page = visitor.page
+    visitor.sign_in()
+    visitor.go(f"{visitor.choose('Leo', '2018/09/03')}documents/")
+    page.locator("[name=files]").set_input_files(files["front"])
+    page.locator("[name=note]").fill("first line\nsecond line")
+    page.get_by_role("button", name="Send to Leo").click()
+    page.get_by_role("link", name="See what was sent").click()
+    banner = page.locator(".chart").bounding_box()
+    heading = page.get_by_role("heading", name="Sent to Leo's chart").bounding_box()
+    assert banner["y"] + banner["height"] <= heading["y"] < page.viewport_size["height"]
+    row(page, files["front"]).get_by_role("link").first.click()
+    assert "first line\nsecond line" in page.locator("main").inner_text()
+
+
 @pytest.mark.parametrize("width", [360])
 def test_pictures_do_not_push_the_page(
     families: Portal, visitor: Visitor, files: dict[str, str], width: int

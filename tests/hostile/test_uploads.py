@@ -445,7 +445,7 @@ def test_more_slow_clients_than_there_is_room_for_are_let_go(portal, family, pag
         time.sleep(1)
         start = time.monotonic()
         assert family.get(page).status == 200
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 5  # a silent client is waited for four times as long
         most = len(list(Path(f"/proc/{worker}/task").iterdir()))
     finally:
         for wire in wires:

@@ -79,7 +79,7 @@ def test_kept_text_comes_back_to_the_same_person_only(family, cast):
     theirs = pick(stranger, *MIA)
     assert "for the ear check" not in stranger.get(f"/for/{theirs}/documents/").content.decode()
     again = pick(family, *MIA)
-    assert 'value="for the ear check"' in family.get(f"/for/{again}/documents/").content.decode()
+    assert "for the ear check</textarea>" in family.get(f"/for/{again}/documents/").content.decode()
     assert send(family, again, note="for the ear check").status_code == 302
     assert owners() == ["Mia"]
     assert not KeptText.objects.exists()
@@ -194,7 +194,7 @@ def test_text_outlives_an_idle_sign_out(family, cast):
         {"first_name": "Mia", "date_of_birth": "2016/04/27", "next": f"/for/{key}/documents/"},
     )
     assert re.fullmatch(r"/for/[\w-]{22}/documents/", picked.headers["Location"])
-    assert 'value="a long note"' in family.get(picked.headers["Location"]).content.decode()
+    assert "a long note</textarea>" in family.get(picked.headers["Location"]).content.decode()
 
 
 @pytest.mark.parametrize("over", [True, False], ids=["session over", "session open"])
@@ -215,7 +215,7 @@ def test_what_the_idle_page_posts_is_kept_and_never_sent(family, over):
     if over:
         assert answer.headers["Location"].startswith("/login/?next=/for/")
     else:
-        assert 'value="half a sent"' in family.get(answer.headers["Location"]).content.decode()
+        assert "half a sent</textarea>" in family.get(answer.headers["Location"]).content.decode()
 
 
 def test_next_of_another_person_leads_home(family):

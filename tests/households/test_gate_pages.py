@@ -103,7 +103,7 @@ def test_stale_page_is_one_tap_from_its_own_person(family):
     assert re.fullmatch(r"/for/[\w-]{22}/documents/", picked.headers["Location"])
     page = family.get(picked.headers["Location"])
     assert "Mia Rivera" in banner_of(page)
-    assert 'value="both sides"' in page.content.decode()
+    assert "both sides</textarea>" in page.content.decode()
 
 
 def test_stale_page_asks_the_two_facts_where_one_tap_is_off(family):
@@ -131,7 +131,7 @@ def test_kept_note_can_be_deleted(family, cast):
     send(family, key)
     key = pick(family, *MIA)
     page = f"/for/{key}/documents/"
-    assert 'value="both sides"' in family.get(page).content.decode()
+    assert "both sides</textarea>" in family.get(page).content.decode()
     assert family.post(page, {"let_go": "1"}).headers["Location"] == page
     shown = family.get(page)
     assert "What you typed is deleted." in text_of(shown)

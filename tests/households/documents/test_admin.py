@@ -541,14 +541,14 @@ def test_sharing_needs_the_permission_to_add(cast, permission):
     assert desk.get(f"{DOCUMENTS}share/{cast.mia.pk}/").status_code == 403
     assert desk.post(f"{DOCUMENTS}share/{cast.mia.pk}/", {"file": pdf()}).status_code == 403
     page = desk.get(f"/admin/households/member/{cast.mia.pk}/change/")
-    assert "Share a paper" not in text_of(page)
+    assert "Share a document" not in text_of(page)
     assert not Document.objects.exists()
 
 
 def test_the_sites_add_leads_to_the_people(staff):
     answer = staff.get(f"{DOCUMENTS}add/", follow=True)
     assert answer.redirect_chain[-1][0] == "/admin/households/member/"
-    assert "press “Share a paper”" in text_of(answer)
+    assert "press “Share a document”" in text_of(answer)
 
 
 def test_a_paper_shared_by_mistake_is_taken_back(staff, cast):

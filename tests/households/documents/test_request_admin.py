@@ -113,7 +113,7 @@ def staff_with(*permissions: str) -> Client:
 
 def test_the_sites_add_leads_to_the_people(staff):
     answer = staff.get(f"{REQUESTS}add/", follow=True)
-    assert "press “Ask for a paper”" in text_of(answer)
+    assert "press “Ask for a document”" in text_of(answer)
 
 
 # --- changing and closing -------------------------------------------------------------
