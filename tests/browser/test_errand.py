@@ -130,6 +130,7 @@ def test_errand_with_the_keyboard_alone(families: Portal, visitor: Visitor, lab_
     page.locator("[name=files]").set_input_files(lab_report)
     tab_to("note")
     keyboard.type("typed")
+    tab_to("Send to Leo's chart")
     keyboard.press("Enter")
     page.locator("[data-notice]").wait_for()
     assert "Leo" in page.locator("[data-notice]").inner_text()
