@@ -7,13 +7,14 @@ at once, as reported by the family; the practice confirms it or returns it with 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.utils.translation import gettext_lazy as _
 
 from households.models import MemberOwned, PracticeOwned
-from households.submissions.models import Proposal, Submission
+from households.submissions.models import Proposal, ProposalQuerySet, Submission
 
 
 class Section(models.TextChoices):
@@ -51,8 +52,11 @@ class SectionState(MemberOwned):
     confirmed_in = models.ForeignKey(
         Submission, on_delete=models.PROTECT, null=True, related_name="+"
     )
-    # Counts every change, so that of two saves the second one sees the first (SECURITY R-RE-2).
+    # Counts every change, of the answer and of the entries, so that of two saves the second one sees the
+    # first (SECURITY R-RE-2).
     version = models.PositiveIntegerField(default=0)
+    # The page that said last that nothing has changed: a button pressed twice says it once.
+    sending_id = models.UUIDField(null=True)
 
     class Meta:
         ordering = ["pk"]
@@ -100,6 +104,29 @@ class Entry(MemberOwned):
     def __str__(self) -> str:
         return f"{type(self).__name__} {self.public_id}"
 
+    @property
+    def title(self) -> str:
+        """What the family calls it: the heading of the entry."""
+        raise NotImplementedError  # every kind of entry says it
+
+    @classmethod
+    def columns(cls) -> list[str]:
+        """What an entry says, and whether it is current: what a change of it keeps."""
+        return [
+            field.attname
+            for field in cls._meta.concrete_fields
+            if field.attname not in _NOT_SAID_BY_THE_FAMILY
+        ]
+
+    def values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.columns()}
+
+
+_NOT_SAID_BY_THE_FAMILY = {
+    *("id", "public_id", "member_id", "is_confirmed", "version"),
+    *("recorded_in_id", "changed_in_id", "recorded_at", "changed_at"),
+}
+
 
 class Allergy(Entry):
     """FHIR AllergyIntolerance."""
@@ -126,6 +153,10 @@ class Allergy(Entry):
     reaction = models.CharField(max_length=300, blank=True)
     severity = models.CharField(max_length=8, choices=Severity, blank=True)
     since = models.CharField(max_length=10, blank=True)
+
+    @property
+    def title(self) -> str:
+        return self.substance
 
 
 class Medication(Entry):
@@ -155,6 +186,10 @@ class Medication(Entry):
     taking = models.CharField(max_length=9, choices=Taking, blank=True)
     prescriber = models.CharField(max_length=120, blank=True)
 
+    @property
+    def title(self) -> str:
+        return f"{self.name} {self.strength}".strip()
+
 
 class Condition(Entry):
     """FHIR Condition, as an item of the problem list."""
@@ -164,6 +199,10 @@ class Condition(Entry):
     since = models.CharField(max_length=10, blank=True)
     until = models.CharField(max_length=10, blank=True)
     treated_by = models.CharField(max_length=120, blank=True)
+
+    @property
+    def title(self) -> str:
+        return self.name
 
 
 class Procedure(Entry):
@@ -180,6 +219,10 @@ class Procedure(Entry):
     where = models.CharField(max_length=120, blank=True)
     who = models.CharField(max_length=120, blank=True)
     anaesthesia_problem = models.CharField(max_length=8, choices=Entry.Known, blank=True)
+
+    @property
+    def title(self) -> str:
+        return self.what
 
 
 class FamilyCondition(Entry):
@@ -210,6 +253,10 @@ class FamilyCondition(Entry):
     deceased = models.CharField(max_length=8, choices=Entry.Known, blank=True)
     age_at_death = models.PositiveSmallIntegerField(null=True)
 
+    @property
+    def title(self) -> str:
+        return f"{self.get_relative_display()}: {self.condition}"
+
 
 class Immunization(Entry):
     """FHIR Immunization, reported and not from the source."""
@@ -219,6 +266,10 @@ class Immunization(Entry):
     given = models.CharField(max_length=10, blank=True)
     where = models.CharField(max_length=120, blank=True)
     lot_number = models.CharField(max_length=60, blank=True)
+
+    @property
+    def title(self) -> str:
+        return self.vaccine
 
 
 class Screening(Entry):
@@ -246,6 +297,10 @@ class Screening(Entry):
     happened = models.CharField(max_length=10, blank=True)
     result = models.CharField(max_length=200, blank=True)
 
+    @property
+    def title(self) -> str:
+        return self.what or self.get_kind_display()
+
 
 class Fact(Entry):
     """One answer in a section of questions (daily life, birth, pregnancy, wellbeing): FHIR Observation.
@@ -263,6 +318,10 @@ class Fact(Entry):
         abstract = False
         constraints = [models.UniqueConstraint(fields=["member", "topic"], name="one_fact")]
 
+    @property
+    def title(self) -> str:
+        return self.topic
+
 
 class Practitioner(Entry):
     """Another doctor or therapist; FHIR Practitioner in a CareTeam."""
@@ -272,6 +331,10 @@ class Practitioner(Entry):
     role = models.CharField(max_length=120, blank=True)
     where = models.CharField(max_length=120, blank=True)
     phone = models.CharField(max_length=40, blank=True)
+
+    @property
+    def title(self) -> str:
+        return self.name
 
 
 class Goal(Entry):
@@ -285,11 +348,53 @@ class Goal(Entry):
     kind = models.CharField(max_length=7, choices=Kind)
     text = models.CharField(max_length=500)
 
+    @property
+    def title(self) -> str:
+        return self.text
+
 
 ENTRY_MODELS: tuple[type[Entry], ...] = (
     *(Allergy, Medication, Condition, Procedure, FamilyCondition, Immunization),
     *(Screening, Fact, Practitioner, Goal),
 )
+
+
+MODELS: dict[str, type[Entry]] = {model.__name__.lower(): model for model in ENTRY_MODELS}
+MODEL_OF: dict[Section, type[Entry]] = {
+    model.section: model for model in ENTRY_MODELS if model is not Fact
+}
+
+
+class EntryChangeQuerySet(ProposalQuerySet):
+    def latest_of_each(self) -> EntryChangeQuerySet:
+        """Without those that a later one of the same entry, or of the same section where the section was
+        answered as a whole, took the place of: what the family still has to know about."""
+        # Of the member of the outer row.
+        later = self.model._base_manager.filter(
+            member=OuterRef("member"), pk__gt=OuterRef("pk"), section=OuterRef("section")
+        )
+        return self.exclude(Exists(later.filter(entry=OuterRef("entry")))).exclude(
+            Q(entry=None) & Exists(later)
+        )
+
+    def with_version_on_file(self) -> EntryChangeQuerySet:
+        """Each with `version_on_file`, the version of its entry now; None where it is of a section."""
+        return self.annotate(
+            version_on_file=Case(
+                *[
+                    When(
+                        entry_type=name,
+                        then=Subquery(
+                            model._base_manager.filter(
+                                member=OuterRef("member"), public_id=OuterRef("entry")
+                            ).values("version")
+                        ),
+                    )
+                    for name, model in MODELS.items()
+                ],
+                output_field=models.PositiveIntegerField(null=True),
+            )
+        )
 
 
 class EntryChange(Proposal):
@@ -317,6 +422,8 @@ class EntryChange(Proposal):
     # What the practice accepted in its place.
     edited_values = models.JSONField(null=True, editable=False)
 
+    objects = EntryChangeQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
+
     class Meta(Proposal.Meta):
         abstract = False
         verbose_name = _("change of the history")
@@ -327,6 +434,11 @@ class EntryChange(Proposal):
             models.Index(fields=["submission"], name="entry_change_submission"),
             models.Index(fields=["entry"], name="entry_change_entry"),
         ]
+
+    def as_entry(self, values: dict[str, Any] | None = None) -> Entry:
+        """The entry as it was sent, or with other `values`, not to be saved."""
+        model = MODELS[self.entry_type]
+        return model(public_id=self.entry, **(self.values if values is None else values))
 
 
 class SectionSetting(PracticeOwned):
