@@ -168,9 +168,7 @@ def _answered_with(
     return {**answer, "status": Status.ACTIVE.value}
 
 
-def _shown_then(
-    member: Member, fact: Fact, version: int | None, after: Mapping[str, Any]
-) -> bool:
+def _shown_then(member: Member, fact: Fact, version: int | None, after: Mapping[str, Any]) -> bool:
     """Whether the page only sends back what it showed: nobody there touched this question."""
     shown = (
         EntryChange.objects.for_member(member)

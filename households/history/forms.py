@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise as StrOrPromise
 
 _OLDEST = 125
-_LONG = 100
+_SHORT = 300
+_MOST_RADIOS = 7
 
 
 # --- fields ---------------------------------------------------------------------------
@@ -81,7 +82,7 @@ def _text(
 ) -> forms.CharField:
     """`needed` is what is said when nothing was typed; without it the box may stay empty."""
     box: forms.Widget = TextBox(attrs={"autocomplete": "off"})
-    if longest > 2 * _LONG:
+    if longest > _SHORT:
         box = forms.Textarea(attrs={"rows": 3, "autocomplete": "off"})
     return forms.CharField(
         label=label,
@@ -107,10 +108,11 @@ def _choice(
 ) -> forms.ChoiceField:
     """Radios where they fit on a screen. `unsaid` is the choice that stands for no answer."""
     pairs = list(getattr(choices, "choices", choices))
-    if len(pairs) > 7:
+    widget: type[forms.Select] = Radios
+    if len(pairs) > _MOST_RADIOS:
         pairs, widget = [("", _("Choose one")), *pairs], forms.Select
-    else:
-        pairs, widget = [*pairs, *([("", unsaid)] if unsaid else [])], Radios
+    elif unsaid:
+        pairs = [*pairs, ("", unsaid)]
     return forms.ChoiceField(
         label=label,
         help_text=hint,
@@ -177,7 +179,9 @@ class AllergyForm(EntryForm):
     category = _choice(_("What kind of thing is that?"), Allergy.Category, unsaid=_NO_IDEA)
     kind = _choice(_("Is it an allergy?"), Allergy.Kind)
     reaction = _text(
-        _("What happens (reaction)?"), 300, hint=_("For example a rash, swelling, trouble breathing")
+        _("What happens (reaction)?"),
+        300,
+        hint=_("For example a rash, swelling, trouble breathing"),
     )
     severity = _choice(_("How bad was it at worst (severity)?"), Allergy.Severity, unsaid=_NO_IDEA)
     since = PartialDateField(label=_("Since when?"))
@@ -193,7 +197,9 @@ class MedicationForm(EntryForm):
         needed=_("Type the name, as it stands on the box."),
     )
     kind = _choice(
-        _("What is it?"), Medication.Kind, needed=_("Choose whether it is a medicine or a supplement.")
+        _("What is it?"),
+        Medication.Kind,
+        needed=_("Choose whether it is a medicine or a supplement."),
     )
     strength = _text(_("Strength"), 80, hint=_("As it stands on the box, for example 250 mg"))
     dose = _text(_("How much at a time (dose)"), 120, hint=_("For example 1 tablet, 5 mL, 2 drops"))
@@ -337,14 +343,10 @@ def fields_of_question(question: Question) -> dict[str, forms.Field]:
     return fields
 
 
-class FactForm(EntryForm):
-    """One answer, for staff to correct."""
-
-    model = Fact
-
-    def __init__(self, *args: Any, topic: str, **kwargs: Any) -> None:
-        self.base_fields = fields_of_question(QUESTION[topic])
-        super().__init__(*args, **kwargs)
+def fact_form(topic: str) -> type[EntryForm]:
+    """The form of one answer, for staff to correct."""
+    fields = fields_of_question(QUESTION[topic])
+    return type("FactForm", (EntryForm,), {"model": Fact, **fields})
 
 
 class QuestionsForm(PlainForm):
@@ -437,7 +439,7 @@ class PageForm(forms.Form):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id=False, **kwargs)
+        super().__init__(*args, **{"auto_id": False, **kwargs})
         self.initial.setdefault("sending_id", uuid.uuid4())
 
     @classmethod
@@ -486,8 +488,11 @@ class EndForm(PlainForm):
     )
     until = PartialDateField(label=_("Until when, if you know?"), may_be_ahead=False)
 
-    def __init__(self, *args: Any, entry: Entry, section: str, member: Member, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, entry: Entry, section: str, member: Member, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.since = getattr(entry, "since", "")
         words, status = WORDS[Section(section)], Entry.Status
         offered = {
             status.ACTIVE: _("It is current again"),
@@ -502,3 +507,9 @@ class EndForm(PlainForm):
             until.born = member.date_of_birth  # type: ignore[attr-defined]
         else:
             del self.fields["until"]
+
+    def clean_until(self) -> str:
+        until: str = self.cleaned_data["until"]
+        if self.since and until and partial_date.is_before(until, self.since):
+            raise ValidationError(_("That is before it began. Check both dates."))
+        return until

@@ -438,7 +438,10 @@ class EntryChange(Proposal):
     def as_entry(self, values: dict[str, Any] | None = None) -> Entry:
         """The entry as it was sent, or with other `values`, not to be saved."""
         model = MODELS[self.entry_type]
-        return model(public_id=self.entry, **(self.values if values is None else values))
+        entry = model(**(self.values if values is None else values))
+        if self.entry is not None:
+            entry.public_id = self.entry
+        return entry
 
 
 class SectionSetting(PracticeOwned):

@@ -69,7 +69,7 @@ def typed(kept: str) -> str:
 
 
 def in_words(kept: str) -> str:
-    """"2019", "April 2019" or "April 27, 2019"."""
+    """ "2019", "April 2019" or "April 27, 2019"."""
     parts = [int(part) for part in kept.split("-")] if kept else []
     if len(parts) < 2:
         return kept

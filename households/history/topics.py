@@ -25,7 +25,7 @@ class Words:
     add; `ended` what it is called when something in the list is over, "" where nothing there can be."""
 
     asks: StrOrPromise
-    none: StrOrPromise = _("None")
+    none: StrOrPromise
     add: StrOrPromise = ""
     ended: StrOrPromise = ""
     notice: StrOrPromise = ""
@@ -91,9 +91,7 @@ WORDS: dict[str, Words] = {
         none=_("Nothing to tell"),
     ),
     Section.BIRTH: Words(
-        asks=_(
-            "How did life begin for %(name)s? Answer what you know, and leave out the rest."
-        ),
+        asks=_("How did life begin for %(name)s? Answer what you know, and leave out the rest."),
         none=_("Nothing to tell"),
     ),
     Section.PREGNANCY: Words(

@@ -37,7 +37,6 @@ from households.history.words import (
     answer_in_words,
     details_of,
     lines_of,
-    status_of,
     title_of,
 )
 from households.models import Member
@@ -91,8 +90,11 @@ def _state_in_words(topic: Topic, count: int) -> str:
 def topic_detail(request: MemberRequest, member: Member, section: str) -> HttpResponse:
     """What is known of one topic. Here "none", "not sure" and "nothing has changed" are said."""
     topic = _topic_or_404(request, member, section)
+    page = f"history/{topic.section}/"
     if request.method != "POST":
-        return _topic_page(request, member, topic, _answer_form(member, topic))
+        typed, _was_deleted = _typed_before(request, member, topic, page)
+        return _topic_page(request, member, topic, _answer_form(member, topic, initial=typed))
+    kept.let_go(request.household_session.account, member, page)
     sending_id, version = PageForm.read(request.POST)
     if "confirm" in request.POST and not topic.is_hidden:
         return _confirm(request, member, topic, sending_id, version)
@@ -146,13 +148,15 @@ def _confirm(
     return redirect(member_url(request, "history"))
 
 
-def _answer_form(member: Member, topic: Topic, posted: Any = None) -> AnswerForm:
-    return AnswerForm(posted, section=topic.section, member=member)
+def _answer_form(member: Member, topic: Topic, posted: Any = None, **kwargs: Any) -> AnswerForm:
+    return AnswerForm(posted, section=topic.section, member=member, **kwargs)
 
 
 def _has_current(topic: Topic) -> str:
     if topic.has_questions:
-        return _("There are answers on this page. Take them away first: choose “No answer” at each.")
+        return _(
+            "There are answers on this page. Take them away first: choose “No answer” at each."
+        )
     return _(
         "There are entries in this list. First say of each that it is over or was entered by mistake."
     )
@@ -161,21 +165,23 @@ def _has_current(topic: Topic) -> str:
 def _topic_page(
     request: MemberRequest, member: Member, topic: Topic, form: AnswerForm, status: int = 200
 ) -> HttpResponse:
+    if topic.has_questions and (topic.is_hidden or not topic.is_answered):
+        return _questions_page(request, member, topic, answer_form=form, status=status)
     _record_view(request, topic.section)
     entries = _entries(member, topic)
     current = [one for one in entries if one.entry.status == Entry.Status.ACTIVE]
-    context: dict[str, Any] = {
+    context = {
         **_about(member, topic),
         "answer": answer_in_words(topic.answer, topic.section, member),
         "current": current,
-        "past": [one for one in entries if one not in current],
+        "over": [one for one in entries if one.entry.status == Entry.Status.ENDED],
+        "mistaken": [one for one in entries if one.entry.status == Entry.Status.ERROR],
+        "returned": _returned(member, topic),
+        "asks_answer": not current,
+        "shows_list": topic.is_answered and not topic.is_hidden,
         "form": form,
         "page": PageForm(initial={"version": topic.version}),
-        "returned": _returned(member, topic),
-        "shows_list": topic.is_answered and not topic.is_hidden,
     }
-    if topic.has_questions and not context["shows_list"]:
-        context |= _questions(request, member, topic)
     return render(request, "households/history/topic.html", context, status=status)
 
 
@@ -186,7 +192,6 @@ class _Listed:
     entry: Entry
     title: str
     details: list[tuple[str, str]]
-    status: str
     change: EntryChange | None
 
 
@@ -205,7 +210,6 @@ def _entries(member: Member, topic: Topic) -> list[_Listed]:
             entry,
             title_of(entry),
             details_of(entry),
-            status_of(entry, topic.section),
             changes.get(entry.public_id),
         )
         for entry in _rows(member, topic)
@@ -318,10 +322,10 @@ def _questions_answer(request: MemberRequest, member: Member, topic: Topic) -> H
     if not form.is_valid():
         return _questions_page(request, member, topic, form=form, status=422)
     answers = form.answers()
-    if not topic.is_answered or topic.is_hidden:
-        if not any(any(answer.values()) for answer in answers.values()):
-            form.add_error(None, _("Answer at least one question, or choose one of the answers below."))
-            return _questions_page(request, member, topic, form=form, status=422)
+    says_nothing = not any(any(answer.values()) for answer in answers.values())
+    if says_nothing and (topic.is_hidden or not topic.is_answered):
+        form.add_error(None, _("Answer at least one question, or choose one of the answers below."))
+        return _questions_page(request, member, topic, form=form, status=422)
     sending_id, _version = PageForm.read(request.POST)
     saved, conflicts = actions.facts_save(
         request=request,
@@ -341,28 +345,13 @@ def _questions_answer(request: MemberRequest, member: Member, topic: Topic) -> H
     return _saved(request, member, topic)
 
 
-def _questions_form(member: Member, topic: Topic, posted: Any = None, **kwargs: Any) -> QuestionsForm:
+def _questions_form(
+    member: Member, topic: Topic, posted: Any = None, **kwargs: Any
+) -> QuestionsForm:
     facts: Iterable[Fact] = ()
     if not topic.is_hidden:
         facts = Fact.objects.for_member(member).filter(of_section=topic.section)
     return QuestionsForm(posted, section=topic.section, member=member, facts=facts, **kwargs)
-
-
-def _questions(
-    request: MemberRequest, member: Member, topic: Topic, form: QuestionsForm | None = None
-) -> dict[str, Any]:
-    """What a page with the questions shows."""
-    typed, was_deleted = {}, False
-    if form is None:
-        typed, was_deleted = _typed_before(request, member, topic, f"history/{topic.section}/add/")
-        form = _questions_form(member, topic, initial=typed)
-    return {
-        "questions": form,
-        "questions_page": PageForm(_posted(request)),
-        "questions_url": member_url(request, "entry_add", section=topic.section),
-        "kept": bool(typed),
-        "was_deleted": was_deleted,
-    }
 
 
 def _questions_page(
@@ -371,17 +360,30 @@ def _questions_page(
     topic: Topic,
     *,
     form: QuestionsForm | None = None,
+    answer_form: AnswerForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """The questions, and the answer that stands for all of them."""
     _record_view(request, topic.section)
-    questions = _questions(request, member, topic, form)
+    typed: dict[str, str] = {}
+    was_deleted = False
+    if form is None:
+        typed, was_deleted = _typed_before(request, member, topic, f"history/{topic.section}/add/")
+        form = _questions_form(member, topic, initial=typed)
+    answer_form = answer_form or _answer_form(member, topic)
     context = {
         **_about(member, topic),
-        **questions,
-        # For the error summary.
-        "form": questions["questions"],
-        "answer_form": _answer_form(member, topic),
+        "questions": form,
+        "page_url": member_url(request, "entry_add", section=topic.section),
+        "answer_form": answer_form,
+        "asks_answer": topic.is_hidden or topic.answer != Answer.ENTRIES,
+        # The one whose errors stand on top.
+        "form": answer_form if answer_form.errors else form,
+        "sent": PageForm(_posted(request) if form.is_bound else None),
         "page": PageForm(initial={"version": topic.version}),
+        "returned": _returned(member, topic),
+        "kept": bool(typed),
+        "was_deleted": was_deleted,
     }
     return render(request, "households/history/questions.html", context, status=status)
 
@@ -390,13 +392,15 @@ def _questions_conflict(
     request: MemberRequest, member: Member, topic: Topic, form: QuestionsForm, topics: list[str]
 ) -> HttpResponse:
     facts = {
-        fact.topic: fact for fact in Fact.objects.for_member(member).filter(of_section=topic.section)
+        fact.topic: fact
+        for fact in Fact.objects.for_member(member).filter(of_section=topic.section)
     }
-    rows, posted = [], {}
+    rows: list[tuple[str, str, str]] = []
+    posted: dict[str, str] = {}
     for name in topics:
         fact = facts[name]
-        mine = Fact(topic=name, **form.answers()[name])
-        rows += _side_by_side(fact, mine)
+        there = fact if fact.status == Entry.Status.ACTIVE else Fact(topic=name)
+        rows += _side_by_side(there, Fact(topic=name, **form.answers()[name]))
         posted |= {
             key: request.POST[key]
             for key in form.fields
@@ -424,12 +428,10 @@ def entry_change(
     if request.method != "POST":
         typed, _was_deleted = _typed_before(request, member, topic, page)
         # Typed text is about the state that it was typed over.
-        seen = typed.pop("version", "") if typed else ""
-        version = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 9 else entry.version
+        _sending_id, seen = PageForm.read(typed)
+        version = entry.version if seen is None else seen
         form = form_of(initial={**entry.values(), **typed}, member=member)
-        return _entry_page(
-            request, member, topic, form, entry=entry, typed=typed, version=version
-        )
+        return _entry_page(request, member, topic, form, entry=entry, typed=typed, version=version)
     if "let_go" in request.POST:
         return _let_go(request, member, page)
     form = form_of(request.POST, member=member)
@@ -448,25 +450,30 @@ def entry_end(
     topic, entry = _entry_or_404(request, member, section, public_id)
     if topic.has_questions:
         raise Http404
+    page = f"history/{topic.section}/{public_id}/end/"
     about: dict[str, Any] = {"entry": entry, "section": topic.section, "member": member}
     if request.method != "POST":
-        return _end_page(request, member, topic, entry, EndForm(**about))
+        typed, _was_deleted = _typed_before(request, member, topic, page)
+        return _end_page(request, member, topic, entry, EndForm(initial=typed, **about))
+    # Pressed twice, it is so already.
+    if request.POST.get("status") == entry.status:
+        return _saved(request, member, topic, stay=True)
     form = EndForm(request.POST, **about)
-    status = request.POST.get("status", "")
-    if not form.is_valid() and status != entry.status:
+    if not form.is_valid():
         return _end_page(request, member, topic, entry, form, status=422)
-    values = {"status": status, **_with_status(entry, status, form.cleaned_data.get("until", ""))}
-    return _entry_save(request, member, topic, entry, values)
+    status, until = form.cleaned_data["status"], form.cleaned_data.get("until", "")
+    values = {"status": status, **_with_status(entry, status, until)}
+    return _entry_save(request, member, topic, entry, values, page)
 
 
 def _with_status(entry: Entry, status: str, until: str) -> dict[str, Any]:
-    """What changes with it: a medicine that is over is not taken."""
+    """What changes with it: a medicine that is over is not taken, and what is current has no end."""
     columns, more = entry.columns(), {}
-    if status == Entry.Status.ENDED and "until" in columns and until:
-        more["until"] = until
-    if status == Entry.Status.ENDED and "taking" in columns:
-        more["taking"] = "no"
-    return more
+    if status == Entry.Status.ENDED:
+        more = {"taking": "no", **({"until": until} if until else {})}
+    elif status == Entry.Status.ACTIVE:
+        more = {"taking": "", "until": ""}
+    return {name: value for name, value in more.items() if name in columns}
 
 
 def _end_page(
@@ -548,7 +555,8 @@ def entry_past(
             {
                 "change": change,
                 "lines": _lines_of_state(change),
-                "corrected": _lines_of_state(change, change.edited_values),
+                "corrected": change.edited_values is not None
+                and _lines_of_state(change, change.edited_values),
             }
             for change in changes.select_related("submission").order_by("-pk")
         ],
@@ -559,8 +567,6 @@ def entry_past(
 def _lines_of_state(
     change: EntryChange, values: dict[str, Any] | None = None
 ) -> list[tuple[str, str]]:
-    if values is None and change.edited_values is None:
-        pass
     entry = change.as_entry(values)
     return [(label, shown) for _name, label, shown in lines_of(entry) if shown]
 
@@ -592,9 +598,7 @@ def _conflict_page(
     action: str,
 ) -> HttpResponse:
     """Nothing was saved; `posted` with the present `version` saves it all the same."""
-    audit.record(
-        audit.Action.SEND, "changed-meanwhile", request=request, object_type="history"
-    )
+    audit.record(audit.Action.SEND, "changed-meanwhile", request=request, object_type="history")
     context = {
         **_about(member, topic),
         "rows": rows,

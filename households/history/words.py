@@ -47,13 +47,6 @@ def details_of(entry: Entry) -> list[tuple[str, str]]:
     ]
 
 
-def status_of(entry: Entry, section: str) -> str:
-    """The word for whether it is current: "" while it is."""
-    if entry.status == Entry.Status.ACTIVE:
-        return ""
-    return str(entry.get_status_display())
-
-
 def answer_in_words(answer: str, section: str, member: Member) -> str:
     """What a section was answered with, as the page asks it."""
     if answer == SectionState.Answer.NONE:
@@ -73,7 +66,7 @@ def _in_words(field: forms.Field, value: Any) -> str:
     if value in (None, ""):
         return ""
     if isinstance(field, forms.ChoiceField):
-        return str(dict(field.choices).get(value, value))
+        return next((str(word) for key, word in field.widget.choices if key == value), str(value))  # type: ignore[attr-defined] # of a Select
     if isinstance(field, PartialDateField):
         return partial_date.in_words(value)
     return str(value)
