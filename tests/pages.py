@@ -15,8 +15,10 @@ def fields_of(answer: HttpResponseBase, form_id: str = "", **changes: Any) -> di
     fields: dict[str, Any] = {}
     for box in forms[-1].iter("textarea"):
         box.text = (box.text or "").removeprefix("\n")  # browsers drop the first line break
+    # lxml says "on" where a chosen radio has an empty value, a browser says nothing.
+    empty = set(forms[-1].xpath(".//input[@type='radio' and @checked and @value='']/@name"))
     for name, value in forms[-1].form_values():
-        fields.setdefault(name, []).append(value)
+        fields.setdefault(name, []).append("" if name in empty else value)
     fields.update(changes)
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -108,7 +108,7 @@ def _choice(
 ) -> forms.ChoiceField:
     """Radios where they fit on a screen. `unsaid` is the choice that stands for no answer."""
     pairs = list(getattr(choices, "choices", choices))
-    widget: type[forms.Select] = Radios
+    widget: type[forms.Widget] = Radios
     if len(pairs) > _MOST_RADIOS:
         pairs, widget = [("", _("Choose one")), *pairs], forms.Select
     elif unsaid:

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.utils.translation import gettext_lazy as _
 
-from households.models import MemberOwned, PracticeOwned
+from households.models import MemberOwned, MemberOwnedQuerySet, PracticeOwned
 from households.submissions.models import Proposal, ProposalQuerySet, Submission
 
 
@@ -58,6 +58,8 @@ class SectionState(MemberOwned):
     # The page that said last that nothing has changed: a button pressed twice says it once.
     sending_id = models.UUIDField(null=True)
 
+    objects: ClassVar[Any] = MemberOwnedQuerySet.as_manager()  # the plugin gives it the base's rows
+
     class Meta:
         ordering = ["pk"]
         constraints = [
@@ -95,6 +97,8 @@ class Entry(MemberOwned):
     changed_in = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[Any] = MemberOwnedQuerySet.as_manager()  # the plugin gives it the base's rows
 
     class Meta:
         abstract = True

@@ -245,7 +245,6 @@ def _topic_conflict(
         rows=[(_("Your answer"), theirs, mine)],
         posted=posted,
         version=topic.version,
-        action=request.path,
     )
 
 
@@ -407,9 +406,7 @@ def _questions_conflict(
             if (key == name or key.startswith(f"{name}-")) and key in request.POST
         }
         posted[f"{name}-version"] = str(fact.version)
-    return _conflict_page(
-        request, member, topic, rows=rows, posted=posted, version=None, action=request.path
-    )
+    return _conflict_page(request, member, topic, rows=rows, posted=posted, version=None)
 
 
 # --- one entry ------------------------------------------------------------------------
@@ -527,7 +524,7 @@ def _entry_save(
                 name: request.POST[name] for name in [*values, "status"] if name in request.POST
             },
             version=entry.version,
-            action=request.path,
+            entry=entry,
         )
     if page:
         kept.let_go(request.household_session.account, member, page)
@@ -595,16 +592,18 @@ def _conflict_page(
     rows: list[tuple[str, str, str]],
     posted: dict[str, str],
     version: int | None,
-    action: str,
+    entry: Entry | None = None,
 ) -> HttpResponse:
     """Nothing was saved; `posted` with the present `version` saves it all the same."""
     audit.record(audit.Action.SEND, "changed-meanwhile", request=request, object_type="history")
     context = {
         **_about(member, topic),
         "rows": rows,
+        "title": title_of(entry) if entry else topic.title,
+        "details": details_of(entry) if entry else (),
         "posted": posted,
         "page": PageForm(initial={"version": version}),
-        "action": action,
+        "page_url": request.path,
     }
     return render(request, "households/history/conflict.html", context, status=409)
 

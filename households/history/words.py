@@ -66,7 +66,7 @@ def _in_words(field: forms.Field, value: Any) -> str:
     if value in (None, ""):
         return ""
     if isinstance(field, forms.ChoiceField):
-        return next((str(word) for key, word in field.widget.choices if key == value), str(value))  # type: ignore[attr-defined] # of a Select
+        return next((str(word) for key, word in field.widget.choices if key == value), str(value))
     if isinstance(field, PartialDateField):
         return partial_date.in_words(value)
     return str(value)
