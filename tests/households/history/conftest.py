@@ -34,8 +34,11 @@ class Chart:
         return self.client.post(f"{self.history}{page}", typed)
 
     def send(self, page: str, **typed: Any) -> Any:
-        """What a browser sends: the last form of the page with `typed` in it."""
-        return self.client.post(f"{self.history}{page}", {**fields_of(self.get(page)), **typed})
+        """What a browser sends: the form of the page with `typed` in it."""
+        shown = self.get(page)
+        of_questions = page.endswith("add/") and b'id="questions"' in shown.content
+        fields = fields_of(shown, form_id="questions" if of_questions else "")
+        return self.client.post(f"{self.history}{page}", {**fields, **typed})
 
     def add(self, section: str, **typed: Any) -> Any:
         """A new entry through its page; returns its row."""
