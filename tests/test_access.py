@@ -81,10 +81,15 @@ def mias_document(cast, client):
     key = pick(client, "Mia", "2016/04/27")
     from households.documents.models import Document, DocumentRequest
 
+    from households.history.models import Allergy
+
+    client.post(f"/for/{key}/history/allergies/add/", {"substance": "Penicillin of Mia"})
     asked = DocumentRequest.objects.create(member=cast.mia, what="Insurance card of Mia")
     client.post(f"/for/{key}/documents/requests/{asked.public_id}/", {"files": png("card.png")})
     Document.objects.update(pictures=Document.Pictures.READY, pages_pictured=1)
-    return Document.objects.select_related("request").get()
+    document = Document.objects.select_related("request").get()
+    document.allergy = Allergy.objects.get()
+    return document
 
 
 def member_addresses(key: str, document) -> list[str]:
@@ -92,11 +97,12 @@ def member_addresses(key: str, document) -> list[str]:
     addresses = []
     for path, pattern in member_patterns():
         names = set(pattern.pattern.converters)
-        of_request = path.startswith("for/<str:key>/documents/requests/")
-        ids = {
-            "public_id": document.request.public_id if of_request else document.public_id,
-            "number": 1,
-        }
+        record = document
+        if path.startswith("for/<str:key>/documents/requests/"):
+            record = document.request
+        elif path.startswith("for/<str:key>/history/"):
+            record = document.allergy
+        ids = {"public_id": record.public_id, "number": 1, "section": "allergies"}
         assert names <= ids.keys(), f"{path}: say here what {names} are"
         given = {name: ids[name] for name in names}
         addresses.append(reverse(pattern.name, kwargs={"key": key, **given}))
@@ -158,17 +164,17 @@ def test_another_chart_never_gets_at_the_record(
     tried = 0
     for address in member_addresses(key, mias_document):
         elsewhere = address
-        for record in (mias_document, mias_document.request):
+        for record in (mias_document, mias_document.request, mias_document.allergy):
             elsewhere = elsewhere.replace(str(record.public_id), unknown)
         if elsewhere == address:
             continue
         answer = call(other, method, address)
         assert answer.status_code in {404, 405}, f"{method} {address}: {answer.status_code}"
         assert answer.status_code == call(other, method, elsewhere).status_code
-        for text in ("card.png", "Insurance card of Mia"):
+        for text in ("card.png", "Insurance card of Mia", "Penicillin of Mia"):
             assert text not in answer.content.decode()
         tried += 1
-    assert tried >= 7
+    assert tried >= 10
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -78,8 +78,7 @@ def test_before_is_said_only_where_it_is_sure(one, other, before):
 def test_no_text_breaks_it(text):
     try:
         kept = read(text, today=TODAY, born=BORN)
-    except InvalidDate as error:
-        assert str(error)
-    else:
-        assert read(typed(kept), today=TODAY, born=BORN) == kept
-        assert in_words(kept)
+    except InvalidDate:
+        return
+    assert read(typed(kept), today=TODAY, born=BORN) == kept
+    assert in_words(kept)
