@@ -27,7 +27,10 @@ _NOT_KEPT = re.compile(
 
 
 def keep(account: HouseholdAccount, member: Member, page: str, posted: Mapping[str, str]) -> bool:
-    """Keep what `posted` holds for `page` of `member`. Returns whether there was anything to keep."""
+    """Keep what `posted` holds for `page` of `member`. Returns whether there was anything to keep. A form
+    whose text is not to be shown again to this login says `keep_nothing`."""
+    if "keep_nothing" in posted:
+        return False
     fields = {
         name: value
         for name, value in posted.items()

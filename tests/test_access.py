@@ -80,7 +80,6 @@ def mias_document(cast, client):
     sign_in(client, "rivera@example.org")
     key = pick(client, "Mia", "2016/04/27")
     from households.documents.models import Document, DocumentRequest
-
     from households.history.models import Allergy
 
     client.post(f"/for/{key}/history/allergies/add/", {"substance": "Penicillin of Mia"})

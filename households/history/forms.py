@@ -469,9 +469,8 @@ class AnswerForm(PlainForm):
             (SectionState.Answer.NONE.value, str(words.none) % name),
             (SectionState.Answer.NOT_SURE.value, str(SectionState.Answer.NOT_SURE.label)),
         ]
-        if words.add:
-            yes = _("Yes: %(add)s") % {"add": words.add}
-            choices.append((SectionState.Answer.ENTRIES.value, yes))
+        if words.yes:
+            choices.append((SectionState.Answer.ENTRIES.value, str(words.yes)))
         self.fields["answer"].choices = choices  # type: ignore[attr-defined]
 
 

@@ -21,12 +21,14 @@ Choices = Sequence[tuple[str, "StrOrPromise"]]
 
 @dataclass(frozen=True)
 class Words:
-    """What the page of a topic says, with the person's %(name)s. `add` is the answer "yes" and the link to
-    add; `ended` what it is called when something in the list is over, "" where nothing there can be."""
+    """What the page of a topic says, with the person's %(name)s. `yes` is the answer that leads on to
+    adding, `add` the link to it; `ended` what it is called when something in the list is over, "" where
+    nothing there can be."""
 
     asks: StrOrPromise
     none: StrOrPromise
     add: StrOrPromise = ""
+    yes: StrOrPromise = ""
     ended: StrOrPromise = ""
     notice: StrOrPromise = ""
 
@@ -39,6 +41,7 @@ WORDS: dict[str, Words] = {
         ),
         none=_("None: no allergies that we know of"),
         add=_("Add an allergy"),
+        yes=_("Yes, add an allergy"),
         ended=_("It is over: this does no harm any more"),
     ),
     Section.MEDICATIONS: Words(
@@ -49,6 +52,7 @@ WORDS: dict[str, Words] = {
         ),
         none=_("None: %(name)s takes nothing"),
         add=_("Add a medicine or supplement"),
+        yes=_("Yes, add a medicine or supplement"),
         ended=_("Stopped: %(name)s does not take it any more"),
     ),
     Section.CONDITIONS: Words(
@@ -58,12 +62,14 @@ WORDS: dict[str, Words] = {
         ),
         none=_("None: no health problems that we know of"),
         add=_("Add a health problem"),
+        yes=_("Yes, add a health problem"),
         ended=_("It is over: the problem has gone away"),
     ),
     Section.PROCEDURES: Words(
         asks=_("Has %(name)s had an operation (surgery), or stayed in a hospital overnight?"),
         none=_("None: never"),
         add=_("Add an operation or stay"),
+        yes=_("Yes, add an operation or stay"),
     ),
     Section.FAMILY: Words(
         asks=_(
@@ -72,6 +78,7 @@ WORDS: dict[str, Words] = {
         ),
         none=_("None that we know of"),
         add=_("Add a health problem of a relative"),
+        yes=_("Yes, add a health problem of a relative"),
     ),
     Section.IMMUNIZATIONS: Words(
         asks=_(
@@ -80,11 +87,13 @@ WORDS: dict[str, Words] = {
         ),
         none=_("None: no vaccines"),
         add=_("Add a vaccine"),
+        yes=_("Yes, add a vaccine"),
     ),
     Section.SCREENINGS: Words(
         asks=_("Which check-ups (screenings) has %(name)s had, and when was the last one?"),
         none=_("None: no check-ups"),
         add=_("Add a check-up"),
+        yes=_("Yes, add a check-up"),
     ),
     Section.LIFESTYLE: Words(
         asks=_("A few questions about daily life. Answer those that you want to answer."),
@@ -112,12 +121,14 @@ WORDS: dict[str, Words] = {
         ),
         none=_("None: nobody else"),
         add=_("Add a doctor or therapist"),
+        yes=_("Yes, add a doctor or therapist"),
         ended=_("%(name)s does not go there any more"),
     ),
     Section.GOALS: Words(
         asks=_("What worries you about %(name)s's health, and what would you like to reach?"),
         none=_("None: no worries, no goals"),
         add=_("Add a worry or a goal"),
+        yes=_("Yes, add a worry or a goal"),
         ended=_("It is settled"),
     ),
 }

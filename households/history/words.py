@@ -41,7 +41,7 @@ def details_of(entry: Entry) -> list[tuple[str, str]]:
     """What it says besides its title, as label and value."""
     title = title_of(entry)
     return [
-        (label if label != title else _("Answer"), shown)
+        (label.removesuffix("?") if label != title else _("Answer"), shown)
         for _name, label, shown in lines_of(entry)
         if shown and (shown != title)
     ]

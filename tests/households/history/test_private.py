@@ -130,14 +130,32 @@ def test_what_the_practice_says_is_not_shown_either(elena, desk):
     assert "Returned by the practice" in text_of(elena.get())
 
 
-def test_typed_text_is_not_offered_back_but_deleted(elena):
+@pytest.mark.parametrize("page", ["wellbeing/", "wellbeing/add/", "goals/add/"])
+def test_typed_text_is_not_kept(elena, page):
+    make_private("goals")
+    shown = elena.get(page)
+    assert not page_of(shown).xpath("//main//form[@data-keep]")
+    old, typed = (
+        f"{elena.history}{page}",
+        {**fields_of(shown), "text": SECRET, "mood-detail": SECRET},
+    )
+    elena.open("Mia", "2016/04/27")
+    answer = elena.client.post(old, typed)
+    assert answer.status_code == 409
+    assert SECRET not in answer.content.decode()
+    assert KeptText.objects.count() == 0
+    assert Fact.objects.count() == EntryChange.objects.count() == 0
+
+
+def test_text_kept_before_the_topic_was_private_is_not_offered_back_but_deleted(elena):
+    make_private("wellbeing", False)
     old = f"{elena.history}wellbeing/add/"
     typed = fields_of(
         elena.get("wellbeing/add/"), "questions", mood="low", **{"mood-detail": SECRET}
     )
-    assert not page_of(elena.get("wellbeing/add/")).xpath("//form[@id='questions' and @data-keep]")
     elena.open("Mia", "2016/04/27")
     assert elena.client.post(old, typed).status_code == 409
+    make_private("wellbeing")
     elena.open("Elena", "1985/04/12")
     page = elena.get("wellbeing/")
     assert SECRET not in page.content.decode()
