@@ -1,0 +1,181 @@
+"""One member's record, gathered: what is on file, what is known of each section of the history, and which
+papers there are. Always the same number of queries, each of them through the member.
+
+"None known", "not sure" and "not asked" are answers, and stay three: nothing here makes "none" of an
+absence.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from accounts.models import HouseholdAccount
+from households.demographics.models import Contact, Coverage, DetailChange, Details
+from households.documents.models import Document
+from households.history.models import (
+    ENTRY_MODELS,
+    Entry,
+    EntryChange,
+    Fact,
+    Section,
+    SectionSetting,
+    SectionState,
+)
+from households.models import Member, Practice
+from households.submissions.models import Proposal, Submission
+
+Answer = SectionState.Answer
+
+_ACCEPTED = (Proposal.Decision.ACCEPTED, Proposal.Decision.EDITED)
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Somebody at the practice looked at what a submission said of `about` and accepted it. `about` is the
+    public id of an entry or contact, the word of a section, or "" for the details."""
+
+    submission: int
+    about: uuid.UUID | str
+    version: int
+    at: datetime.datetime
+
+
+@dataclass(frozen=True)
+class SectionRecord:
+    """One section of the history. `entries` are all there are, those entered by mistake too."""
+
+    section: Section
+    state: SectionState | None
+    entries: list[Entry]
+
+    @cached_property
+    def listed(self) -> list[Entry]:
+        """What a reader is shown: current ones first, nothing that was entered by mistake."""
+        valid = [entry for entry in self.entries if entry.status != Entry.Status.ERROR]
+        return sorted(valid, key=lambda entry: (entry.status != Entry.Status.ACTIVE, entry.pk))
+
+    @property
+    def has_current(self) -> bool:
+        return any(entry.status == Entry.Status.ACTIVE for entry in self.entries)
+
+    @property
+    def answer(self) -> Answer:
+        """What is known of it. An entry that stands is stronger than "none" or "not asked": it came in
+        while this was read."""
+        said = Answer.NOT_ASKED if self.state is None else Answer(self.state.answer)
+        if said in {Answer.NONE, Answer.NOT_ASKED} and self.has_current:
+            return Answer.ENTRIES
+        return said
+
+
+@dataclass(frozen=True)
+class Record:
+    member: Member
+    practice: Practice
+    made_at: datetime.datetime
+    details: Details | None
+    contacts: list[Contact]
+    coverages: list[Coverage]
+    sections: list[SectionRecord]
+    # Topics that are private in this household and so are left out, whatever is in them.
+    withheld: list[Section]
+    documents: list[Document]
+    submissions: dict[int, Submission]
+    acceptances: list[Acceptance] = field(default_factory=list)
+
+    def submission(self, pk: int | None) -> Submission | None:
+        return None if pk is None else self.submissions.get(pk)
+
+
+def record_of(
+    member: Member,
+    *,
+    practice: Practice,
+    for_login: HouseholdAccount | None = None,
+    with_history: bool = True,
+    with_documents: bool = True,
+) -> Record:
+    """Everything of `member`. `for_login` is the family's login that will read it: topics that are private
+    in its household are left out. Without `with_history` and `with_documents` the record has none at all."""
+    settings = {setting.section: setting for setting in SectionSetting.objects.all()}
+    withheld = _private_for(for_login, settings.values()) if with_history else []
+    sections = _sections(member, settings, withheld) if with_history else []
+    shown_documents = Document.objects.for_member(member).shown_to_family().order_by("sent_at", "pk")
+    return Record(
+        member=member,
+        practice=practice,
+        made_at=timezone.now(),
+        details=Details.objects.for_member(member).first(),
+        contacts=list(Contact.objects.for_member(member)),
+        coverages=list(Coverage.objects.for_member(member)),
+        sections=sections,
+        withheld=withheld,
+        documents=list(shown_documents) if with_documents else [],
+        submissions={one.pk: one for one in Submission.objects.for_member(member)},
+        acceptances=[*_accepted_details(member), *(_accepted_entries(member) if with_history else [])],
+    )
+
+
+def _private_for(
+    login: HouseholdAccount | None, settings: Iterable[SectionSetting]
+) -> list[Section]:
+    """Private topics are not shown back where several people share a login (PRODUCT E)."""
+    if login is None or Member.objects.in_household_of(login).count() < 2:
+        return []
+    private = {setting.section for setting in settings if setting.is_private}
+    return [section for section in Section if section in private]
+
+
+def _sections(
+    member: Member, settings: dict[str, SectionSetting], withheld: list[Section]
+) -> list[SectionRecord]:
+    """In the order in which they are asked. A topic that the practice does not ask stands here only where
+    something is known of it."""
+    states = {state.section: state for state in SectionState.objects.for_member(member)}
+    entries: dict[str, list[Entry]] = {section: [] for section in Section}
+    for model in ENTRY_MODELS:
+        for entry in model.objects.for_member(member):
+            entries[section_of(entry)].append(entry)
+    found = []
+    for section in Section:
+        one = SectionRecord(section, states.get(section), entries[section])
+        setting = settings.get(section)
+        is_asked = setting is None or setting.is_asked
+        if section not in withheld and (
+            is_asked or one.entries or one.answer != Answer.NOT_ASKED
+        ):
+            found.append(one)
+    return found
+
+
+def section_of(entry: Entry) -> Section:
+    return Section(entry.of_section) if isinstance(entry, Fact) else entry.section
+
+
+def _accepted_entries(member: Member) -> list[Acceptance]:
+    rows = (
+        EntryChange.objects.for_member(member)
+        .filter(decision__in=_ACCEPTED, decided_by__isnull=False)
+        .order_by("decided_at", "pk")
+        .values_list("submission_id", "entry", "section", "version", "decided_at")
+    )
+    return [
+        Acceptance(submission, entry or section, version, at)
+        for submission, entry, section, version, at in rows
+    ]
+
+
+def _accepted_details(member: Member) -> list[Acceptance]:
+    rows = (
+        DetailChange.objects.for_member(member)
+        .filter(decision__in=_ACCEPTED, decided_by__isnull=False)
+        .order_by("decided_at", "pk")
+        .values_list("submission_id", "row", "decided_at")
+    )
+    return [Acceptance(submission, row, 0, at) for submission, row, at in rows]
