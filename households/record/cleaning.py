@@ -7,7 +7,11 @@ import re
 # Control characters, halves of characters and what is no character: no JSON, PDF or XML may hold them.
 _NO_TEXT = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
-    "|[" + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000)) + "]"
+    "|["
+    + "".join(
+        f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000)
+    )
+    + "]"
 )
 # They turn round the text that follows, up to the end of the paragraph: "10 mg" could read "gm 01".
 # The marks that right-to-left languages are written with (LRM, RLM) only touch their neighbours and stay.

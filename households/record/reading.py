@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -37,8 +37,9 @@ _ACCEPTED = (Proposal.Decision.ACCEPTED, Proposal.Decision.EDITED)
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Somebody at the practice looked at what a submission said of `about` and accepted it. `about` is the
-    public id of an entry or contact, the word of a section, or "" for the details."""
+    """Somebody at the practice looked at what a submission said of `about` and accepted it. Of the history,
+    `about` is the public id of an entry, or the word of a section; of the details, the public id of a
+    contact as text, or "" for the member's own."""
 
     submission: int
     about: uuid.UUID | str
@@ -87,7 +88,8 @@ class Record:
     withheld: list[Section]
     documents: list[Document]
     submissions: dict[int, Submission]
-    acceptances: list[Acceptance] = field(default_factory=list)
+    accepted_details: list[Acceptance]
+    accepted_history: list[Acceptance]
 
     def submission(self, pk: int | None) -> Submission | None:
         return None if pk is None else self.submissions.get(pk)
@@ -106,7 +108,9 @@ def record_of(
     settings = {setting.section: setting for setting in SectionSetting.objects.all()}
     withheld = _private_for(for_login, settings.values()) if with_history else []
     sections = _sections(member, settings, withheld) if with_history else []
-    shown_documents = Document.objects.for_member(member).shown_to_family().order_by("sent_at", "pk")
+    shown_documents = (
+        Document.objects.for_member(member).shown_to_family().order_by("sent_at", "pk")
+    )
     return Record(
         member=member,
         practice=practice,
@@ -118,7 +122,8 @@ def record_of(
         withheld=withheld,
         documents=list(shown_documents) if with_documents else [],
         submissions={one.pk: one for one in Submission.objects.for_member(member)},
-        acceptances=[*_accepted_details(member), *(_accepted_entries(member) if with_history else [])],
+        accepted_details=_accepted_details(member),
+        accepted_history=_accepted_history(member) if with_history else [],
     )
 
 
@@ -147,9 +152,7 @@ def _sections(
         one = SectionRecord(section, states.get(section), entries[section])
         setting = settings.get(section)
         is_asked = setting is None or setting.is_asked
-        if section not in withheld and (
-            is_asked or one.entries or one.answer != Answer.NOT_ASKED
-        ):
+        if section not in withheld and (is_asked or one.entries or one.answer != Answer.NOT_ASKED):
             found.append(one)
     return found
 
@@ -158,7 +161,7 @@ def section_of(entry: Entry) -> Section:
     return Section(entry.of_section) if isinstance(entry, Fact) else entry.section
 
 
-def _accepted_entries(member: Member) -> list[Acceptance]:
+def _accepted_history(member: Member) -> list[Acceptance]:
     rows = (
         EntryChange.objects.for_member(member)
         .filter(decision__in=_ACCEPTED, decided_by__isnull=False)

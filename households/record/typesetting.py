@@ -19,10 +19,11 @@ from django.utils.translation import gettext as _
 
 from households.record.cleaning import one_line
 from households.record.reading import Record
-from households.record.words import born_words, chapters_of, withheld_words
+from households.record.words import Item, born_words, chapters_of, withheld_words
 
 _TEMPLATE = Path(__file__).with_name("record.typ")
 _LONGEST_IN_HEADER = 60
+_LONG = 1500  # characters: under half a page
 
 
 def record_pdf(record: Record) -> bytes:
@@ -89,6 +90,7 @@ def _shown(record: Record) -> dict[str, Any]:
                         "title": item.title,
                         "lines": item.lines,
                         "said": item.said,
+                        "is_long": _length(item) > _LONG,
                     }
                     for item in chapter.items
                 ],
@@ -96,3 +98,9 @@ def _shown(record: Record) -> dict[str, Any]:
             for chapter in chapters_of(record)
         ],
     }
+
+
+def _length(item: Item) -> int:
+    return len(item.title) + sum(
+        60 + len(value) + 60 * value.count("\n") for _label, value in item.lines
+    )

@@ -14,10 +14,10 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from households.demographics.models import Contact, Coverage, Details
+from households.demographics.models import Details
 from households.documents.models import Document
 from households.history import models as history
-from households.history.models import Entry, Section, SectionState
+from households.history.models import Entry, SectionState
 from households.record.cleaning import clean, one_line
 from households.record.fact_words import answer, question
 from households.record.partial_dates import shown_date
