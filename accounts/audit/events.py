@@ -40,6 +40,7 @@ class Action(StrEnum):
     OPEN = "open"
     SCAN = "scan"
     DOWNLOAD = "download"
+    EXPORT = "export"
     STAFF_SIGN_IN = "staff-sign-in"
     STAFF_SIGN_OUT = "staff-sign-out"
     STAFF_VIEW = "staff-view"

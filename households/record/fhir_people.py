@@ -69,7 +69,9 @@ def _practice(record: Record) -> Json:
 def _patient(record: Record) -> Json:
     member, details = record.member, record.details or Details()
     given = [*one_line(member.first_name).split(), *one_line(member.middle_name).split()]
-    born = {"birthDate": f"{member.date_of_birth:%Y-%m-%d}"} if member.date_of_birth else {}
+    born: Json = {"_birthDate": ABSENT}
+    if member.date_of_birth:
+        born = {"birthDate": member.date_of_birth.isoformat()}
     return resource(
         "Patient",
         member.public_id,
@@ -125,7 +127,7 @@ def _patient(record: Record) -> Json:
         if _has_doctor(details)
         else [],
         managingOrganization=to_practice(record),
-        **(born or {"_birthDate": ABSENT}),
+        **born,
     )
 
 

@@ -106,7 +106,7 @@ def record_of(
     """Everything of `member`. `for_login` is the family's login that will read it: topics that are private
     in its household are left out. Without `with_history` and `with_documents` the record has none at all."""
     settings = {setting.section: setting for setting in SectionSetting.objects.all()}
-    withheld = _private_for(for_login, settings.values()) if with_history else []
+    withheld = withheld_from(for_login, settings.values()) if with_history else []
     sections = _sections(member, settings, withheld) if with_history else []
     shown_documents = (
         Document.objects.for_member(member).shown_to_family().order_by("sent_at", "pk")
@@ -127,12 +127,14 @@ def record_of(
     )
 
 
-def _private_for(
-    login: HouseholdAccount | None, settings: Iterable[SectionSetting]
+def withheld_from(
+    login: HouseholdAccount | None, settings: Iterable[SectionSetting] | None = None
 ) -> list[Section]:
-    """Private topics are not shown back where several people share a login (PRODUCT E)."""
+    """The private topics, which are not shown back where several people share a login (PRODUCT E)."""
     if login is None or Member.objects.in_household_of(login).count() < 2:
         return []
+    if settings is None:
+        settings = SectionSetting.objects.all()
     private = {setting.section for setting in settings if setting.is_private}
     return [section for section in Section if section in private]
 
@@ -171,6 +173,7 @@ def _accepted_history(member: Member) -> list[Acceptance]:
     return [
         Acceptance(submission, entry or section, version, at)
         for submission, entry, section, version, at in rows
+        if at is not None
     ]
 
 
@@ -181,4 +184,4 @@ def _accepted_details(member: Member) -> list[Acceptance]:
         .order_by("decided_at", "pk")
         .values_list("submission_id", "row", "decided_at")
     )
-    return [Acceptance(submission, row, 0, at) for submission, row, at in rows]
+    return [Acceptance(submission, row, 0, at) for submission, row, at in rows if at is not None]

@@ -78,7 +78,7 @@ def _shown(record: Record) -> dict[str, Any]:
         "practice": one_line(record.practice.name)[:_LONGEST_IN_HEADER],
         "made": _("Made %(at)s") % {"at": f"{made:%Y/%m/%d, %H:%M}"},
         "page_words": _("Page {page} of {pages}"),
-        "notes": list(filter(None, [withheld_words(record)])),
+        "notes": list(filter(None, [withheld_words(record.withheld)])),
         "chapters": [
             {
                 "title": chapter.title,

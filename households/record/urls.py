@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from households.record import views
+
+urlpatterns = [
+    path("", views.record_page, name="record"),
+    path("pdf/", views.record_as_pdf, name="record_pdf"),
+    path("fhir/", views.record_as_fhir, name="record_fhir"),
+]

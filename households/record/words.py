@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from households.demographics.models import Details
 from households.documents.models import Document
 from households.history import models as history
-from households.history.models import Entry, SectionState
+from households.history.models import Entry, Section, SectionState
 from households.record.cleaning import clean, one_line
 from households.record.fact_words import answer, question
 from households.record.partial_dates import shown_date
@@ -63,11 +63,11 @@ def born_words(record: Record) -> str:
     return _("born %(day)s") % {"day": born} if born else _("birth date not on file")
 
 
-def withheld_words(record: Record) -> str:
+def withheld_words(withheld: Sequence[Section]) -> str:
     """The one line that says what is left out, and why; "" when nothing is."""
-    if not record.withheld:
+    if not withheld:
         return ""
-    topics = ", ".join(str(section.label) for section in record.withheld)
+    topics = ", ".join(str(section.label) for section in withheld)
     return _(
         "Left out, because this login is shared and the practice keeps these topics private: %(topics)s. "
         "The practice can give them to you."
