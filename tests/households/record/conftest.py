@@ -307,3 +307,41 @@ def staff(cast) -> Client:
 
 def now() -> datetime.datetime:
     return timezone.now()
+
+
+# What would do something in markup, a template, a page, a terminal, a spreadsheet or to the text around it.
+HOSTILE = (
+    "#panic() {{7*7}} <script>alert(1)</script> $x$ *b* @ref =1+1 \\u{41} "
+    "\u202egnorw\u2066 \x01\x1b[31m\x85 “Żółć”\t\n" + "W" * 500
+)
+
+
+def every_status(member: Any, account: Any) -> None:
+    """An entry of each kind in each status, with as little in it as the columns allow; the practice has
+    confirmed every second one."""
+    from households.history import models as history
+
+    one = sent(member, account, filled_in_by="", filled_in_name="")
+    least: dict[Any, dict[str, Any]] = {
+        history.Allergy: {"substance": "Nuts", "severity": "mild"},
+        history.Medication: {"name": "Iron", "kind": "otc"},
+        history.Condition: {"name": "Rash"},
+        history.Procedure: {"kind": "operation", "what": "Toe"},
+        history.FamilyCondition: {"relative": "FAMMEMB", "condition": "Gout", "age_at_onset": 0},
+        history.Immunization: {"vaccine": "Flu"},
+        history.Screening: {"kind": "dental"},
+        history.Practitioner: {"name": "Dr. Who"},
+        history.Goal: {"kind": "goal", "text": "Sleep"},
+    }
+    number = 0
+    for model, columns in least.items():
+        for status in history.Entry.Status.values:
+            number += 1
+            dates = {}
+            if hasattr(model, "until") and status != "active":
+                dates = {"since": "2020-05", "until": "2019"}  # it ends before it begins
+            add(model, one, status=status, is_confirmed=bool(number % 2), **dates, **columns)
+    for status in history.Entry.Status.values:
+        add(history.Procedure, one, kind="stay", what="Stay", status=status)
+        add(history.Goal, one, kind="concern", text="Worry", status=status)
+        add(history.Fact, one, of_section="lifestyle", topic=f"t-{status}", status=status)
