@@ -44,11 +44,10 @@ def record_response(record: Record, how: Format, file: IO[bytes]) -> HttpRespons
     content_type, ending = _TYPES[how]
     day = timezone.localdate(record.made_at)
     headers = {
-        "Content-Type": content_type,
         "Content-Disposition": f'attachment; filename="record-{day:%Y-%m-%d}.{ending}"',
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "no-store",
     }
-    return FileResponse(file, headers=headers)
+    return FileResponse(file, content_type=content_type, headers=headers)
