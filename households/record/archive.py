@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import IO
+from urllib.parse import quote
 
 from django.utils import timezone
 
@@ -59,7 +60,7 @@ def write_zip(record: Record, out: IO[bytes]) -> list[LeftOut]:
                 why = "its file is not what was sent any more"
                 left_out.append(LeftOut(document, why, is_fault=True))
             sums.append((digest, path))
-            where[document.public_id] = path
+            where[document.public_id] = quote(path)
         for path, data in (
             ("record.json", record_json(record, where)),
             ("record.pdf", record_pdf(record)),

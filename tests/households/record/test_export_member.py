@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import stat
 import zipfile
+from urllib.parse import unquote
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -186,7 +188,10 @@ def test_bundle_in_the_zip_points_at_the_papers(cast, papers, tmp_path):
             for entry in bundle["entry"]
             if entry["resource"]["resourceType"] == "DocumentReference"
         }
-        assert urls == {name for name in archive.namelist() if name.startswith("documents/")}
+        names = {name for name in archive.namelist() if name.startswith("documents/")}
+        assert {unquote(url) for url in urls} == names
+        # As an address is written: readers refuse blanks and letters beyond ASCII.
+        assert all(re.fullmatch(r"[\w.%/()~-]+", url, re.ASCII) for url in urls)
 
 
 def test_what_nobody_may_open_is_not_in_it(cast, papers, tmp_path):
