@@ -6,14 +6,23 @@ from __future__ import annotations
 from households.history.models import Fact
 from households.record.cleaning import one_line
 
-# LOINC, used with its notice: this file holds codes of LOINC (loinc.org), which is copyright of the
-# Regenstrief Institute and free to use under its licence.
-_LOINC = {
+# Codes and names of LOINC (loinc.org), which is copyright of the Regenstrief Institute and free to use.
+Code = tuple[str, str]
+_QUESTIONS: dict[str, Code] = {
     "tobacco": ("72166-2", "Tobacco smoking status"),
-    "smoking": ("72166-2", "Tobacco smoking status"),
     "alcohol": ("74013-4", "Alcoholic drinks per day"),
-    "pregnancy": ("82810-3", "Pregnancy status"),
     "pregnant": ("82810-3", "Pregnancy status"),
+}
+_ANSWERS: dict[tuple[str, str], Code] = {
+    ("pregnant", "yes"): ("LA15173-0", "Pregnant"),
+    ("pregnant", "no"): ("LA26683-5", "Not pregnant"),
+    ("pregnant", "trying"): ("LA26683-5", "Not pregnant"),
+    ("pregnant", "not-sure"): ("LA4489-6", "Unknown"),
+}
+# Dates that are no beginning and no end of what is asked, but facts of their own: topic and column.
+_DATES: dict[tuple[str, str], Code] = {
+    ("pregnant", "until"): ("11778-8", "Delivery date Estimated"),
+    ("periods", "since"): ("8665-2", "Last menstrual period start date"),
 }
 
 
@@ -25,9 +34,18 @@ def answer(fact: Fact) -> str:
     return _from_word(fact.value)
 
 
-def loinc(fact: Fact) -> tuple[str, str] | None:
-    """The code and name of the question; None where only its words stand for it."""
-    return _LOINC.get(fact.topic)
+def code_of_question(fact: Fact) -> Code | None:
+    """None where only its words stand for it."""
+    return _QUESTIONS.get(fact.topic)
+
+
+def code_of_answer(fact: Fact) -> Code | None:
+    return _ANSWERS.get((fact.topic, fact.value))
+
+
+def codes_of_dates(fact: Fact) -> dict[str, Code]:
+    """The columns `since` and `until`, where they hold another date than from when to when."""
+    return {column: code for (topic, column), code in _DATES.items() if topic == fact.topic}
 
 
 def _from_word(word: str) -> str:

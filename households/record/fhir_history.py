@@ -18,7 +18,13 @@ from typing import Any
 from households.history import models as history
 from households.history.models import Entry, Section, SectionState
 from households.record.cleaning import clean, one_line
-from households.record.fact_words import answer, loinc, question
+from households.record.fact_words import (
+    answer,
+    code_of_answer,
+    code_of_question,
+    codes_of_dates,
+    question,
+)
 from households.record.fhir_parts import (
     ABSENT,
     EXTENSION,
@@ -311,24 +317,35 @@ def _screening(record: Record, one: history.Screening) -> Json:
 
 
 def _fact(record: Record, one: history.Fact) -> Json:
-    code = loinc(one)
-    known = period(one.since, one.until)
-    is_social = one.of_section in {Section.LIFESTYLE, Section.PREGNANCY}
-    words = [answer(one), clean(one.detail)]
-    value = " – ".join(filter(None, words))
+    apart = codes_of_dates(one)
+    since, until = ("" if name in apart else getattr(one, name) for name in ("since", "until"))
+    known = period(since, until)
     effective: Json = {"effectivePeriod": known}
     if not known:
         effective = {"effectiveDateTime": said_at(record, one.changed_in_id)}
+    is_social = one.of_section in {Section.LIFESTYLE, Section.PREGNANCY}
+    value = " – ".join(filter(None, [answer(one), clean(one.detail)]))
+    components = [
+        {"code": concept(code[1], LOINC, *code), "valueDateTime": fhir_date(getattr(one, name))}
+        for name, code in apart.items()
+        if fhir_date(getattr(one, name))
+    ]
+    no_dates = [getattr(one, name) for name in apart if not fhir_date(getattr(one, name))]
     return _observed(
         record,
         one,
         category=[hl7("observation-category", "social-history" if is_social else "survey")],
-        code=concept(question(one), LOINC, *code) if code else concept(question(one)),
-        valueCodeableConcept=concept(value) if value else None,
+        code=_coded(question(one), code_of_question(one)),
+        valueCodeableConcept=_coded(value, code_of_answer(one)) if value else None,
         dataAbsentReason=None if value else hl7("data-absent-reason", "unknown"),
-        note=notes(one.note, *what_period_leaves_out(one.since, one.until), _ended(one)),
+        note=notes(one.note, *what_period_leaves_out(since, until), *no_dates, _ended(one)),
+        component=components,
         **effective,
     )
+
+
+def _coded(text: str, code: tuple[str, str] | None) -> Json:
+    return concept(text, LOINC, *code) if code else concept(text)
 
 
 def _goal(record: Record, one: history.Goal) -> Json:

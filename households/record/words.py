@@ -140,7 +140,11 @@ def country_name(code: str) -> str:
 
 
 def _phone(number: str, may: Any) -> str:
-    words = {"voice": _("may leave a message"), "text": _("may text")}
+    words = {
+        "voice": _("may call"),
+        "message": _("may leave a message"),
+        "text": _("may text"),
+    }
     allowed = [words[word] for word in _list(may) if word in words]
     return f"{number} ({', '.join(allowed)})" if number and allowed else number
 

@@ -232,7 +232,7 @@ def fill(member: Any, account: Any, staff: Any, text: str = "") -> dict[str, Any
     for topic, section in (
         ("tobacco", "lifestyle"),
         ("birth-weight", "birth"),
-        ("pregnancy", "pregnancy"),
+        ("pregnant", "pregnancy"),
         ("sleep", "wellbeing"),
     ):
         rows[topic] = add(

@@ -288,7 +288,7 @@ def test_immunization_is_recalled(cast, rich):
 
 
 def test_observations(cast, rich):
-    tobacco, pregnancy = by_id(cast.mia, rich["tobacco"]), by_id(cast.mia, rich["pregnancy"])
+    tobacco, pregnancy = by_id(cast.mia, rich["tobacco"]), by_id(cast.mia, rich["pregnant"])
     assert code_of(tobacco["code"]) == "72166-2"
     assert code_of(pregnancy["code"]) == "82810-3"
     assert tobacco["valueCodeableConcept"] == {"text": "Never – In her own words"}
@@ -299,6 +299,19 @@ def test_observations(cast, rich):
     assert (screening["code"]["text"], screening["valueString"]) == ("Eye exam", "Fine")
     assert screening["effectiveDateTime"] == "2025"
     assert by_id(cast.mia, rich["concern"])["valueString"] == "Coughs at night"
+
+
+def test_a_due_date_is_no_end(cast, rich):
+    """Dates that are facts of their own: nobody is pregnant from a day in the past to one ahead."""
+    rich["pregnant"].value, rich["pregnant"].since = "yes", ""
+    rich["pregnant"].until = "2027-03-01"
+    rich["pregnant"].save()
+    pregnant = by_id(cast.mia, rich["pregnant"])
+    assert pregnant["valueCodeableConcept"]["coding"][0]["code"] == "LA15173-0"
+    assert "effectivePeriod" not in pregnant
+    assert pregnant["effectiveDateTime"].startswith("2026-11-20T")
+    (due,) = pregnant["component"]
+    assert (code_of(due["code"]), due["valueDateTime"]) == ("11778-8", "2027-03-01")
 
 
 def test_goal(cast, rich):
