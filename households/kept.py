@@ -7,9 +7,10 @@ again (PRODUCT A4, SECURITY SE-06, UX TO-3). Files are not kept: a browser sends
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.models import HouseholdAccount
@@ -22,21 +23,26 @@ _MOST_CHARACTERS = 200_000
 _MOST_PAGES = 20
 # Not typed by a person, or not to be kept anywhere.
 _NOT_KEPT = re.compile(
-    r"csrfmiddlewaretoken|sending_id|number-.*|next|keep_only|let_go|.*password.*"
+    r"csrfmiddlewaretoken|sending_id|seen|confirmed_before|number-.*|next|keep_only|let_go|.*password.*"
 )
 
 
-def keep(account: HouseholdAccount, member: Member, page: str, posted: Mapping[str, str]) -> bool:
+def keep(account: HouseholdAccount, member: Member, page: str, posted: QueryDict) -> bool:
     """Keep what `posted` holds for `page` of `member`. Returns whether there was anything to keep. A form
     whose text is not to be shown again to this login says `keep_nothing`."""
     if "keep_nothing" in posted:
         return False
-    fields = {
-        name: value
-        for name, value in posted.items()
-        if value.strip() and not _NOT_KEPT.fullmatch(name) and "\0" not in name + value
+    typed = {
+        name: [value for value in values if value.strip() and "\0" not in value]
+        for name, values in posted.lists()
+        if not _NOT_KEPT.fullmatch(name) and "\0" not in name
     }
-    if not fields or len(page) > _LONGEST_PAGE or sum(map(len, fields.values())) > _MOST_CHARACTERS:
+    # A box with several ticks has several values; any other has one.
+    fields = {
+        name: values[0] if len(values) == 1 else values for name, values in typed.items() if values
+    }
+    characters = sum(len(value) for values in typed.values() for value in values)
+    if not fields or len(page) > _LONGEST_PAGE or characters > _MOST_CHARACTERS:
         return False
     KeptText.objects.update_or_create(
         account=account,
@@ -64,8 +70,8 @@ def lately(account: HouseholdAccount) -> bool:
     return KeptText.objects.filter(account=account, kept_at__gt=since).exists()
 
 
-def on_page(account: HouseholdAccount, member: Member, page: str) -> dict[str, str]:
-    """The fields kept for one page; empty when there are none."""
+def on_page(account: HouseholdAccount, member: Member, page: str) -> dict[str, Any]:
+    """The fields kept for one page, a list of values where there were several; empty when there are none."""
     since = timezone.now() - timedelta(days=KEPT_DAYS)
     text = KeptText.objects.filter(
         account=account, member=member, page=page, kept_at__gt=since

@@ -176,8 +176,11 @@
   // for coming back; `keep_only` says that nobody pressed Send. Anything else asks for this page again,
   // which leads to sign in.
   const typedInto = (form) =>
-    Array.from(form.elements).some(
-      (box) => box.matches("textarea, input:not([type=file])") && box.value !== box.defaultValue,
+    Array.from(form.elements).some((box) =>
+      box.matches("select")
+        ? Array.from(box.options).some((one) => one.selected !== one.defaultSelected)
+        : box.matches("textarea, input:not([type=file])") &&
+          (box.value !== box.defaultValue || box.checked !== box.defaultChecked),
     );
   const leave = () => {
     if (leaving) return;

@@ -12,6 +12,8 @@ def fields_of(answer: HttpResponseBase, form_id: str = "", **changes: Any) -> di
     """What a browser would send: every field of the form, hidden ones too, with `changes` typed over.
     Without `form_id`, the last form of the page. None as a change leaves a field out."""
     forms = [form for form in _page(answer).forms if form.get("id", "") == form_id or not form_id]
+    # lxml takes a chosen radio button with an empty value for one without a value.
+    empty = {one.get("name") for one in forms[-1].xpath(".//input[@checked][@value='']")}
     fields: dict[str, Any] = {}
     for box in forms[-1].iter("textarea"):
         box.text = (box.text or "").removeprefix("\n")  # browsers drop the first line break

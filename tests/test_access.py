@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -74,34 +75,48 @@ def test_no_view_behind_the_gate_is_mounted_elsewhere():
 
 @pytest.fixture
 def mias_document(cast, client):
-    """A paper of Mia's, and a client with Mia's chart open."""
+    """A paper of Mia's, and a client with Mia's chart open; a contact of hers too."""
     from tests.files import png
 
     sign_in(client, "rivera@example.org")
     key = pick(client, "Mia", "2016/04/27")
+    from households.demographics.models import Contact
     from households.documents.models import Document, DocumentRequest
-    from households.history.models import Allergy
 
     client.post(f"/for/{key}/history/allergies/add/", {"substance": "Penicillin of Mia"})
     asked = DocumentRequest.objects.create(member=cast.mia, what="Insurance card of Mia")
     client.post(f"/for/{key}/documents/requests/{asked.public_id}/", {"files": png("card.png")})
     Document.objects.update(pictures=Document.Pictures.READY, pages_pictured=1)
-    document = Document.objects.select_related("request").get()
-    document.allergy = Allergy.objects.get()
-    return document
+    Contact.objects.create(member=cast.mia, name="Grandma of Mia", relationship="GRPRN")
+    return Document.objects.select_related("request").get()
+
+
+# Whose id an address holds, by how it begins inside the chart; the longest beginning counts.
+RECORDS = {
+    "documents/": "documents.Document",
+    "documents/requests/": "documents.DocumentRequest",
+    "demographics/contacts/": "demographics.Contact",
+    "history/": "history.Allergy",
+}
+TEXTS = ("card.png", "Insurance card of Mia", "Grandma of Mia", "Penicillin of Mia")
+
+
+def record_of(path: str, member):
+    """The record of `member` that an address is about; None where there is no such kind."""
+    inside = path.removeprefix("for/<str:key>/")
+    found = max((begins for begins in RECORDS if inside.startswith(begins)), key=len, default=None)
+    return found and apps.get_model(RECORDS[found]).objects.for_member(member).get()
 
 
 def member_addresses(key: str, document) -> list[str]:
-    """Every member-bound address under `key`, with the ids of an existing record."""
+    """Every member-bound address under `key`, with the ids of existing records."""
     addresses = []
     for path, pattern in member_patterns():
         names = set(pattern.pattern.converters)
-        record = document
-        if path.startswith("for/<str:key>/documents/requests/"):
-            record = document.request
-        elif path.startswith("for/<str:key>/history/"):
-            record = document.allergy
-        ids = {"public_id": record.public_id, "number": 1, "section": "allergies"}
+        record = record_of(path, document.member)
+        ids = {"number": 1, "field": "address", "section": "allergies"}
+        if record is not None:
+            ids["public_id"] = record.public_id
         assert names <= ids.keys(), f"{path}: say here what {names} are"
         given = {name: ids[name] for name in names}
         addresses.append(reverse(pattern.name, kwargs={"key": key, **given}))
@@ -163,14 +178,15 @@ def test_another_chart_never_gets_at_the_record(
     tried = 0
     for address in member_addresses(key, mias_document):
         elsewhere = address
-        for record in (mias_document, mias_document.request, mias_document.allergy):
+        for begins in RECORDS:
+            record = record_of(begins, cast.mia)
             elsewhere = elsewhere.replace(str(record.public_id), unknown)
         if elsewhere == address:
             continue
         answer = call(other, method, address)
         assert answer.status_code in {404, 405}, f"{method} {address}: {answer.status_code}"
         assert answer.status_code == call(other, method, elsewhere).status_code
-        for text in ("card.png", "Insurance card of Mia", "Penicillin of Mia"):
+        for text in TEXTS:
             assert text not in answer.content.decode()
         tried += 1
     assert tried >= 10

@@ -7,12 +7,30 @@ proposed (DetailChange), and is on file once the practice accepts it, or lets th
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from households.models import MemberOwned, PracticeOwned
-from households.submissions.models import Proposal, Submission
+from households.models import MemberOwned, MemberOwnedQuerySet, PracticeOwned
+from households.submissions.models import Proposal, ProposalQuerySet, Submission
+
+# Asked of the practice, and never on file before somebody there has looked. The preferred name too: the
+# picker takes it, so whoever could change it could choose by it.
+NEVER_BY_ITSELF = ("legal_name", "date_of_birth", "sex", "email", "preferred_name")
+
+
+class DetailsQuerySet(MemberOwnedQuerySet):
+    pass
+
+
+class EndingQuerySet(MemberOwnedQuerySet):
+    """Rows that end and stay."""
+
+    def in_force(self) -> EndingQuerySet:
+        return self.filter(ended_at=None)
 
 
 class Details(MemberOwned):
@@ -51,7 +69,7 @@ class Details(MemberOwned):
         max_length=2, blank=True
     )  # ISO 3166-1 alpha-2; empty is the practice's
     interpreter = models.CharField(max_length=3, choices=Interpreter, blank=True)
-    # What the practice may do with each phone: "voice" (leave a message), "text".
+    # What the practice may do with each phone: "voice" (call), "message" (leave one), "text".
     mobile_may = models.JSONField(default=list, blank=True)
     home_may = models.JSONField(default=list, blank=True)
     work_phone = models.CharField(max_length=40, blank=True)
@@ -69,6 +87,8 @@ class Details(MemberOwned):
     confirmed_in = models.ForeignKey(
         Submission, on_delete=models.PROTECT, null=True, related_name="+"
     )
+
+    objects = DetailsQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
 
     class Meta:
         verbose_name = verbose_name_plural = _("details")
@@ -108,6 +128,8 @@ class Contact(MemberOwned):
     ended_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = EndingQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
+
     class Meta:
         verbose_name = _("contact")
         ordering = ["-is_guardian", "pk"]
@@ -143,6 +165,8 @@ class Coverage(MemberOwned):
     ended_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = EndingQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
+
     class Meta:
         verbose_name = _("insurance")
         ordering = ["rank", "pk"]
@@ -154,6 +178,19 @@ class Coverage(MemberOwned):
 
     def __str__(self) -> str:
         return f"Coverage {self.public_id}"
+
+
+class DetailChangeQuerySet(ProposalQuerySet):
+    def latest_of_each(self) -> DetailChangeQuerySet:
+        """Of everything that was ever sent for a field, or for one contact, only the latest: what it says
+        is how that field stands. In the order in which they were sent."""
+        later = self.model._default_manager.filter(
+            member=OuterRef("member"),
+            field=OuterRef("field"),
+            row=OuterRef("row"),
+            pk__gt=OuterRef("pk"),
+        )
+        return self.filter(~Exists(later)).order_by("pk")
 
 
 class DetailChange(Proposal):
@@ -168,6 +205,12 @@ class DetailChange(Proposal):
     values = models.JSONField(default=dict, editable=False)
     # What the practice accepted in its place.
     edited_values = models.JSONField(null=True, editable=False)
+    # The family took it back before the practice saw it: replaced by what is on file.
+    taken_back_at = models.DateTimeField(null=True, editable=False)
+    # What is on file, where a page of several changes has read it for all of them (fields.OnFile).
+    on_file: Any = None
+
+    objects = DetailChangeQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
 
     class Meta(Proposal.Meta):
         abstract = False
@@ -187,6 +230,10 @@ class DetailChange(Proposal):
                 name="one_waiting_change_of_a_field",
             ),
         ]
+
+    def get_decision_display(self) -> str:
+        decision = str(_("Taken back by the family"))
+        return decision if self.taken_back_at else str(self.Decision(self.decision).label)
 
 
 class FieldSetting(PracticeOwned):
@@ -210,6 +257,35 @@ class FieldSetting(PracticeOwned):
         verbose_name = _("field of the details")
         verbose_name_plural = _("fields of the details")
         ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(accepts_itself=False) | ~Q(field__in=NEVER_BY_ITSELF),
+                name="identity_is_never_accepted_by_itself",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.field
+
+    def clean(self) -> None:
+        super().clean()
+        if self.accepts_itself and self.field in NEVER_BY_ITSELF:
+            raise ValidationError(
+                {
+                    "accepts_itself": _(
+                        "This decides who somebody is, or who may open a chart. Staff look at each change."
+                    )
+                }
+            )
+
+    @property
+    def is_shown(self) -> bool:
+        return self.shown != self.Shown.HIDDEN
+
+    @property
+    def may_be_changed(self) -> bool:
+        return self.shown in {self.Shown.EDITABLE, self.Shown.REQUIRED}
+
+    @property
+    def is_required(self) -> bool:
+        return self.shown == self.Shown.REQUIRED

@@ -134,7 +134,7 @@ def _on_errand(request: MemberRequest, member: Member, errand: _Errand) -> HttpR
     account = request.household_session.account
     if request.method != "POST":
         typed = kept.on_page(account, member, errand.page)
-        form = DocumentsForm(initial=typed, kinds=errand.kinds)
+        form = DocumentsForm(initial=typed or _named_kind(request, errand), kinds=errand.kinds)
         return _errand_page(request, errand, form, kept=bool(typed))
     if "let_go" in request.POST:
         kept.let_go(account, member, errand.page)
@@ -163,6 +163,13 @@ def _on_errand(request: MemberRequest, member: Member, errand: _Errand) -> HttpR
     if form.cleaned_data["join"]:
         return _to_joining(request, member, documents)
     return redirect(member_url(request, "documents"))
+
+
+def _named_kind(request: MemberRequest, errand: _Errand) -> dict[str, int]:
+    """The kind that the page before named in the address, where it is one of those to choose from."""
+    name = request.GET.get("kind", "")
+    named = next((kind for kind in errand.kinds if kind.name == name), None)
+    return {} if named is None else {"kind": named.pk}
 
 
 def _errand_page(

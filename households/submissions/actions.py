@@ -214,3 +214,26 @@ def submission_settle(
         submission_accept_partly(request=request, submission=submission)
     else:
         submission_return(request=request, submission=submission, reason=returned[0].reason)
+
+
+def submission_run_out(
+    *, request: MemberRequest, submission: Submission, proposals: ProposalQuerySet
+) -> None:
+    """The family replaced or took back one of its `proposals` itself. Where nothing of it waits any more,
+    nobody at the practice has anything left to decide on: it is taken back, or stands as it was decided."""
+    sent = [*proposals.filter(submission=submission)]
+    if any(proposal.waits for proposal in sent):
+        return
+    returned = [proposal for proposal in sent if proposal.decision == Decision.RETURNED]
+    kept = [proposal for proposal in sent if proposal.decision in _KEPT]
+    undecided = {Status.RECEIVED, Status.SEEN}
+    if not returned and not kept:
+        if not submission_withdraw(request=request, submission=submission):
+            # Seen, and for nothing: somebody looked at what does not count any more.
+            _step(submission, undecided, Status.FILED, "filed_at")
+    elif not returned:
+        _step(submission, undecided, Status.FILED, "filed_at")
+    elif kept:
+        _step(submission, undecided, Status.PARTLY, "partly_at")
+    else:
+        _step(submission, undecided, Status.RETURNED, "returned_at", reason=returned[0].reason)

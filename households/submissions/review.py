@@ -81,6 +81,11 @@ class ReviewAdmin(MemberOwnedAdmin):
         written. Returns the proposal's own columns that go with the decision."""
         raise NotImplementedError  # every subclass says it
 
+    def prepared(self, proposals: list[Any]) -> list[Any]:
+        """The proposals of one submission before their lines are asked for: what all of them need of the
+        file is read here, once."""
+        return proposals
+
     def why_not(self, proposal: Any) -> str:
         """Why it cannot be accepted on this page, as a sentence for staff; "" when it can."""
         return ""
@@ -143,7 +148,7 @@ class ReviewAdmin(MemberOwnedAdmin):
     def _page(
         self, request: HttpRequest, submission: Submission, *, status: int = 200, **more: Any
     ) -> HttpResponse:
-        proposals = list(self._proposals(request, submission))
+        proposals = self.prepared(list(self._proposals(request, submission)))
         may_decide = self.has_change_permission(request)
         context = {
             **self.admin_site.each_context(request),
