@@ -110,7 +110,7 @@ def _one(
 ) -> forms.ChoiceField:
     listed = [(value, word) for value, word in choices]
     if not radios:
-        listed = [("", _("Not given")), *listed]
+        listed = [("", _("Choose one") if missing else _("Not given")), *listed]
     elif not missing:
         listed = [*listed, ("", _("Not given"))]
     return forms.ChoiceField(

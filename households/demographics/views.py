@@ -50,10 +50,6 @@ class _Row:
         return self.standing.field
 
     @property
-    def on_file(self) -> list[tuple[str, str]]:
-        return self.field.shown(self.standing.on_file)
-
-    @property
     def proposed(self) -> list[tuple[str, str]]:
         """What waits; [] where it is to be taken off."""
         waiting = self.standing.waiting
@@ -62,15 +58,26 @@ class _Row:
     @property
     def on_file_or_proposed(self) -> list[tuple[str, str]]:
         """Of a new contact what was sent: nothing of them is on file."""
-        change = self.standing.change
-        values = self.standing.on_file or (change.values if change is not None else {})
-        return self.field.shown(values)
+        change = self.standing.change if self.field.repeats else None
+        return self.field.shown(self.standing.on_file or (change.values if change else {}))
+
+    @property
+    def is_new_and_waits(self) -> bool:
+        """A contact that is not on file: what was sent is all there is to show."""
+        new = self.field.repeats and not self.standing.on_file
+        return new and self.standing.waiting is not None
 
     @property
     def spoken(self) -> str:
         """What a link of this row is about, for who hears it alone: the field, or the contact's name."""
         words = self.on_file_or_proposed
         return words[0][1] if self.field.repeats and words else str(self.field.label)
+
+    @property
+    def link(self) -> str:
+        if self.status == "returned":
+            return _("Change again")
+        return _("Ask for a correction") if self.field.is_request else _("Change")
 
     @property
     def status(self) -> str:

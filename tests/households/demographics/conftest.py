@@ -28,7 +28,7 @@ class Family(Client):
     def page(self, name: str = "") -> Any:
         return self.get(f"{self.details}{name}")
 
-    def change(self, name: str, **typed: Any) -> Any:
+    def change(self, name: str, /, **typed: Any) -> Any:
         """Open the page of a field, type over some boxes, send it."""
         opened = self.page(name)
         assert opened.status_code == 200, (name, opened.status_code)
