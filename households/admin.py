@@ -401,7 +401,7 @@ class MemberAdmin(FindsPeople):
         **kwargs: Any,
     ) -> HttpResponse:
         if obj is not None:
-            context["documents_query"] = f"{obj.patient_id} {year_first(obj.date_of_birth)}"
+            context["person_query"] = f"{obj.patient_id} {year_first(obj.date_of_birth)}"
             if request.user.has_perm("accounts.view_householdaccount"):
                 context["household_account"] = HouseholdAccount.objects.filter(
                     email_key=obj.email_key

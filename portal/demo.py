@@ -29,6 +29,7 @@ from households.documents import renditions
 from households.documents.models import Document, DocumentKind, DocumentRequest
 from households.models import Member, Practice
 from households.submissions.models import Submission
+from portal import demo_charts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -104,6 +105,9 @@ def _load(staff_password: str) -> None:
     )
     owner = StaffAccount.objects.create_superuser(STAFF, staff_password, name="Olivia Owner")
     _load_papers(owner)
+    elena, mia = (Member.objects.get(patient_id=f"D{number:03}") for number in (1, 3))
+    account = HouseholdAccount.objects.get(email_key=READY)
+    demo_charts.load_charts(elena=elena, mia=mia, account=account, owner=owner)
 
 
 # --- papers ---------------------------------------------------------------------------

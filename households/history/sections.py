@@ -84,7 +84,7 @@ def applies_to(member: Member, section: str) -> bool:
 def topics_of(member: Member, account: HouseholdAccount) -> list[Topic]:
     """Those that this person is asked, in order. Makes their states at the first look."""
     private, asked = _private_and_asked()
-    hidden = private if private and _is_shared(account) else frozenset()
+    hidden = private if private and is_shared(account) else frozenset()
     states = _states(member)
     return [
         Topic(section, section in hidden, state.answer, state.version, state.confirmed_at)
@@ -133,7 +133,7 @@ def make_states(member: Member, sections: Iterable[Section]) -> None:
 def hidden_sections(account: HouseholdAccount) -> frozenset[str]:
     """Those of which nothing is shown to this login."""
     private, _asked = _private_and_asked()
-    return private if private and _is_shared(account) else frozenset()
+    return private if private and is_shared(account) else frozenset()
 
 
 def is_private_for(account: HouseholdAccount, section: str) -> bool:
@@ -141,7 +141,7 @@ def is_private_for(account: HouseholdAccount, section: str) -> bool:
     return section in hidden_sections(account)
 
 
-def _is_shared(account: HouseholdAccount) -> bool:
+def is_shared(account: HouseholdAccount) -> bool:
     """Whether somebody else could be reading."""
     return len(Member.objects.in_household_of(account).values_list("pk")[:2]) > 1
 

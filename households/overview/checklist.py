@@ -1,0 +1,205 @@
+"""The checklist of a member's home: what there is to do, to carry on, to correct, and what is done."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from households.binding import member_url
+from households.overview.document_rows import DocumentRow, RequestRow
+from households.overview.standing import Standing
+from households.requests import MemberRequest
+from households.templatetags.portal_tags import portal_date
+
+Task = dict[str, object]
+
+# How long a document that was asked for stays on the list as done.
+_STAYS_DONE = datetime.timedelta(days=30)
+# After that, what was confirmed is to be looked through again.
+_STAYS_CONFIRMED = datetime.timedelta(days=365)
+
+
+def tasks_of(
+    request: MemberRequest,
+    *,
+    asked: Sequence[RequestRow],
+    documents: Sequence[DocumentRow],
+    standing: Standing,
+) -> list[Task]:
+    """What the practice waits for first. Each task has a title, the page to go to, a status for the style
+    sheet with its words, and whether it is done: None where there is nothing to do."""
+    sent = [document for document in documents if document.status]
+    shared = [document for document in documents if not document.status]
+    return [
+        *_to_answer(request, asked, sent),
+        *_to_send_again(request, asked, sent),
+        *_to_open(request, shared),
+        _details_task(request, standing),
+        *_history_task(request, standing),
+        _documents_task(request, sent),
+    ]
+
+
+def page_of(request: MemberRequest, document: DocumentRow) -> str:
+    return member_url(request, "document_detail", public_id=document.public_id)
+
+
+# --- details and history --------------------------------------------------------------
+
+
+def _details_task(request: MemberRequest, standing: Standing) -> Task:
+    task: Task = {
+        "title": _("Contact details"),
+        "url": member_url(request, "demographics"),
+    }
+    if standing.returned:
+        return {**task, **_returned()}
+    if not _is_fresh(standing.confirmed_at):
+        return {**task, **_to_confirm(standing.confirmed_at)}
+    if standing.waiting:
+        count = standing.waiting
+        words = ngettext(
+            "%(count)d change waits for the practice",
+            "%(count)d changes wait for the practice",
+            count,
+        )
+        return {**task, "status": "sent", "status_words": words % {"count": count}, "done": True}
+    return {**task, **_confirmed(standing.confirmed_at)}
+
+
+def _history_task(request: MemberRequest, standing: Standing) -> list[Task]:
+    """None where the practice asks no topic."""
+    task: Task = {"title": _("Medical history"), "url": member_url(request, "history")}
+    if standing.topics_returned:
+        return [{**task, **_returned()}]
+    if standing.topics_answered < standing.topics_asked:
+        numbers = {"answered": standing.topics_answered, "asked": standing.topics_asked}
+        status = "in-progress" if standing.topics_answered else "not-started"
+        words = _("%(answered)d of %(asked)d topics answered") % numbers
+        if not standing.topics_answered:
+            words = _("Not started")
+        return [{**task, "status": status, "status_words": words, "done": False}]
+    if not standing.topics_asked:
+        return []
+    if not _is_fresh(standing.topics_confirmed_at):
+        return [{**task, **_to_confirm(standing.topics_confirmed_at)}]
+    return [{**task, **_confirmed(standing.topics_confirmed_at)}]
+
+
+def _is_fresh(confirmed_at: datetime.datetime | None) -> bool:
+    return confirmed_at is not None and timezone.now() - confirmed_at < _STAYS_CONFIRMED
+
+
+def _confirmed(at: datetime.datetime | None) -> Task:
+    return {
+        "status": "done",
+        "status_words": _("Confirmed %(day)s") % {"day": _day(at)},
+        "done": True,
+    }
+
+
+def _to_confirm(last: datetime.datetime | None) -> Task:
+    """Never confirmed, or so long ago that it is to be looked through again."""
+    if last is None:
+        words = _("Not confirmed yet")
+    else:
+        words = _("Look again: last confirmed %(day)s") % {"day": _day(last)}
+    return {"status": "not-started", "status_words": words, "done": False}
+
+
+def _returned() -> Task:
+    return {
+        "status": "returned",
+        "status_words": _("Returned: look at it again"),
+        "done": False,
+    }
+
+
+def _day(at: datetime.datetime | None) -> str:
+    return portal_date(timezone.localdate(at)) if at else ""
+
+
+# --- documents ------------------------------------------------------------------------
+
+
+def _to_answer(
+    request: MemberRequest, requests: Iterable[RequestRow], sent: Sequence[DocumentRow]
+) -> list[Task]:
+    """The papers that the practice asks for, one line each; after them those that are done, for a while."""
+    answered = {
+        document.request: document.sent_at for document in reversed(sent) if document.stands
+    }
+    returned = {document.request for document in sent if not document.stands}
+    to_do, done = [], []
+    for asked in requests:
+        task: Task = {
+            "title": asked.what,
+            "url": member_url(request, "request_answer", public_id=asked.public_id),
+            "status": "asked",
+            "status_words": "",
+            "due_on": asked.due_on,
+            "done": False,
+        }
+        answered_at = answered.get(asked.pk)
+        if answered_at is None:
+            if asked.pk in returned:
+                task |= {"status": "returned", "status_words": _("Returned: send it again")}
+            to_do.append(task)
+        elif timezone.now() - answered_at < _STAYS_DONE:
+            words = _("Sent %(day)s") % {"day": portal_date(timezone.localdate(answered_at))}
+            done.append({**task, "status": "done", "status_words": words, "done": True})
+    return [*to_do, *done]
+
+
+def _to_send_again(
+    request: MemberRequest, requests: Iterable[RequestRow], sent: Sequence[DocumentRow]
+) -> list[Task]:
+    """What the practice returned and nothing stands for, unless the line of its request says so."""
+    settled = {document.sending_id for document in sent if document.stands}
+    answered = {document.request for document in sent if document.stands and document.request}
+    answered |= {asked.pk for asked in requests}
+    return [
+        {
+            "title": document.label,
+            "url": member_url(request, "document_again", public_id=document.public_id),
+            "status": "returned",
+            "status_words": _("Returned: send it again"),
+            "done": False,
+        }
+        for document in sent
+        if not document.stands
+        and document.public_id not in settled
+        and document.request not in answered
+    ]
+
+
+def _to_open(request: MemberRequest, shared: Iterable[DocumentRow]) -> list[Task]:
+    return [
+        {
+            "title": document.label,
+            "url": page_of(request, document),
+            "status": "new",
+            "status_words": _("New from the practice"),
+            "done": False,
+        }
+        for document in shared
+        if not document.opened_at
+    ]
+
+
+def _documents_task(request: MemberRequest, sent: Sequence[DocumentRow]) -> Task:
+    """A place to send to, and nothing to do: it does not count."""
+    count = len(sent)
+    return {
+        "title": _("Documents"),
+        "url": member_url(request, "documents"),
+        "status": "sent",
+        "status_words": ngettext("%(count)d sent", "%(count)d sent", count) % {"count": count}
+        if count
+        else _("Nothing sent yet"),
+        "done": None,
+    }
