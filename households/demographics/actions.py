@@ -47,6 +47,10 @@ class ChangedMeanwhile(Exception):
         self.standing = standing
 
 
+class LastOne(Exception):
+    """The practice needs at least one of them; nothing was done."""
+
+
 def member_locked(member: Member) -> Member:
     """The member as on file now, to be changed by nobody else until the transaction ends."""
     # Rows that point at the member may be written meanwhile.
@@ -72,7 +76,7 @@ def change_propose(
     """The family wants `values` in `field`; `seen` is the fingerprint of what they saw there. What waited
     for the same is replaced. The same page sent twice, also at the same moment, sends it once.
 
-    Raises ChangedMeanwhile.
+    Raises ChangedMeanwhile, or LastOne where the practice needs one and it would be taken off.
     """
     try:
         with transaction.atomic():
@@ -107,6 +111,10 @@ def _propose(
     waiting = standing.waiting
     if field.same(values, standing.standing_values):
         return Sent.NOTHING_NEW
+    if field.repeats and setting.is_required and not values:
+        others = AllStanding.of(member).of_field(field)
+        if not any(one.row != row and field.is_answered(one.standing_values) for one in others):
+            raise LastOne
     if waiting is not None and field.same(values, standing.on_file) and _not_seen(waiting):
         _take_back(request, member, waiting)
         return Sent.TAKEN_BACK

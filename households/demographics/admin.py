@@ -1,28 +1,34 @@
-"""The staff's pages of details: what families want changed, one submission at a time, and what the practice
-does with each field."""
+"""The staff's pages of details: what families want changed, one submission at a time; what is on file of one
+person, to be corrected; and what the practice does with each field."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest
-from django.urls import reverse
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import audit
 from accounts.staff_pages import PortalModelAdmin
-from households.admin import IDENTITY
+from households.admin import IDENTITY, name_and_birth_date, person_line
 from households.binding import end_for_members
 from households.demographics.actions import member_locked, put_on_file
 from households.demographics.fields import FIELDS, Field, OnFile, Values
 from households.demographics.forms import ChangeForm, form_of
-from households.demographics.models import DetailChange, FieldSetting
-from households.demographics.standing import field_label, standing_of
+from households.demographics.models import Contact, DetailChange, FieldSetting
+from households.demographics.standing import Standing, field_label, standing_of
+from households.models import Member
 from households.submissions.models import Submission
 from households.submissions.review import Line, ReviewAdmin
 
@@ -93,7 +99,7 @@ class DetailChangeAdmin(ReviewAdmin):
         field = FIELDS[proposal.field]
         if not proposal.values or proposal.field == "email":
             return None
-        standing = standing_of(proposal.member, field, proposal.row)
+        standing = Standing(field, proposal.row, self._now(proposal), proposal)
         form = form_of(field)
         return _for_staff(form)(
             data,
@@ -118,6 +124,118 @@ class DetailChangeAdmin(ReviewAdmin):
             end_for_members([member])
         return {} if edited is None else {"edited_values": values}
 
+    # --- what is on file --------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        change = "on-file/<int:pk>/change/<slug:field>/"
+        return [
+            self.own_path("on-file/<int:pk>/", self._read_back),
+            self.own_path(change, self._correct, "GET, HEAD, POST"),
+            self.own_path(f"{change}<uuid:row>/", self._correct, "GET, HEAD, POST"),
+            *super().get_urls(),
+        ]
+
+    def _read_back(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Everything on file of one person, also what the practice does not show to families."""
+        member = self._member_or_404(request, pk)
+        on_file = OnFile.of(member)
+        self._record_on(request, audit.Action.STAFF_VIEW, "ok", member)
+        groups: dict[str, list[tuple[str, list[tuple[str, str]], str]]] = {}
+        for field in FIELDS.values():
+            lines = groups.setdefault(str(field.group), [])
+            rows = [str(contact.public_id) for contact in on_file.contacts]
+            for row in rows if field.repeats else [""]:
+                values = field.shown(field.read(on_file, row))
+                lines.append((str(field.label), values, self._address_of(member, field, row)))
+            if field.repeats:
+                url = self._address_of(member, field, str(uuid.uuid4()))
+                lines.append((_("A new contact"), [], url))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Details on file"),
+            "subtitle": name_and_birth_date(member),
+            "person": person_line(member),
+            "groups": groups.items(),
+            "member_url": reverse("admin:households_member_change", args=[member.pk]),
+            "may_change": self.has_change_permission(request),
+        }
+        return TemplateResponse(request, "admin/demographics/on_file.html", context)
+
+    def _correct(
+        self, request: HttpRequest, pk: int, field: str, row: uuid.UUID | None = None
+    ) -> HttpResponse:
+        """One field of one person, written at once. A family's page that is open meanwhile shows both."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        about = FIELDS.get(field)
+        if about is None or about.key == "email" or about.repeats != (row is not None):
+            raise Http404
+        back = self._url("on_file", pk)
+        with transaction.atomic():
+            member = self._member_or_404(request, pk)
+            if row is not None and _is_another_members(member, row):
+                raise Http404
+            if request.method == "POST":
+                member = member_locked(member)
+            standing = standing_of(member, about, str(row or ""))
+            form = _for_staff(form_of(about))(
+                request.POST if request.method == "POST" else None,
+                on_file=standing.on_file,
+                initial={
+                    **form_of(about).typed(standing.on_file),
+                    "seen": standing.fingerprint,
+                },
+            )
+            if request.method == "POST" and form.is_valid():
+                values = about.spelled_as(standing.on_file, form.cleaned_data)
+                changed = put_on_file(member=member, field=about, values=values, row=standing.row)
+                if IDENTITY & changed:
+                    end_for_members([member])
+                self._record_on(request, audit.Action.STAFF_CHANGE, "changed", member, about.key)
+                self.message_user(request, _("Saved. It is on file now."), messages.SUCCESS)
+                return HttpResponseRedirect(back)
+        return self.form_page(
+            request, member, form, title=str(about.label), button=_("Save"), back=back
+        )
+
+    def _member_or_404(self, request: HttpRequest, pk: int) -> Member:
+        if not self.has_view_permission(request) or not request.user.has_perm(
+            "households.view_member"
+        ):
+            raise PermissionDenied
+        if pk.bit_length() > 63:
+            raise Http404
+        return get_object_or_404(Member, pk=pk)
+
+    def _address_of(self, member: Member, field: Field, row: str) -> str:
+        """Empty where it is changed on another page."""
+        if field.key == "email":
+            return ""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_on_file_change"
+        return reverse(name, args=[member.pk, field.key, *([row] if row else [])])
+
+    def _record_on(
+        self,
+        request: HttpRequest,
+        action: audit.Action,
+        outcome: str,
+        member: Member,
+        key: str = "",
+    ) -> None:
+        audit.record(
+            action,
+            outcome,
+            request=request,
+            member_id=member.pk,
+            object_type="details",
+            object_id=key,
+        )
+
+
+def _is_another_members(member: Member, row: uuid.UUID) -> bool:
+    return Contact._default_manager.filter(public_id=row).exclude(member=member).exists()
+
 
 def _for_staff(form: type[ChangeForm]) -> type[ChangeForm]:
     """The family's form, which knows what was on file when staff opened it (SECURITY R-RE-2)."""
@@ -141,6 +259,17 @@ def _for_staff(form: type[ChangeForm]) -> type[ChangeForm]:
     return type("ForStaff", (form,), {"seen": seen, "clean": clean})
 
 
+class _InTheList(forms.ModelForm):
+    """A line of the list: its boxes have no label but the column's head, so they say whose they are."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for box in (self.fields.get("shown"), self.fields.get("accepts_itself")):
+            if box is not None and self.instance.pk:
+                words = {"field": field_label(self.instance.field), "column": box.label}
+                box.widget.attrs["aria-label"] = _("%(field)s: %(column)s") % words
+
+
 @admin.register(FieldSetting)
 class FieldSettingAdmin(PortalModelAdmin):
     """One line for each field, both columns to be changed in place. Lines come with the portal."""
@@ -153,6 +282,9 @@ class FieldSettingAdmin(PortalModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, **{**kwargs, "form": _InTheList})
 
     def about(self, obj: FieldSetting) -> str:
         return field_label(obj.field)

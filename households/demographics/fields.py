@@ -183,7 +183,8 @@ class Field:
                 setattr(record, column.name, after)
                 changed[column.on_member].add(column.name)
         if changed[False]:
-            on_file.details.save()
+            new = on_file.details.pk is None
+            on_file.details.save(update_fields=None if new else changed[False])
         if changed[True]:
             keys = {"email_key", "first_name_key", "preferred_name_key", "last_name_key"}
             on_file.member.save(update_fields={*changed[True], *keys, "updated_at"})
@@ -308,7 +309,7 @@ def _values_of(row: Any, columns: Sequence[Column]) -> Values:
 
 _PERSON = gettext_lazy("Person")
 _ABOUT = gettext_lazy("About")
-_REACH = gettext_lazy("How to reach you")
+_REACH = gettext_lazy("Address and phone")
 _LANGUAGE = gettext_lazy("Language")
 _CONTACTS = gettext_lazy("Guardians and emergency contacts")
 _CARE = gettext_lazy("Doctor and pharmacy")
@@ -470,7 +471,7 @@ _ALL = (
     _phone("work_phone", gettext_lazy("Work phone"), False),
     Field(
         "communication",
-        gettext_lazy("Best way to reach you"),
+        gettext_lazy("Best way to get in touch"),
         _REACH,
         (
             Column(

@@ -349,7 +349,7 @@ class WorkPhoneForm(ChangeForm):
 
 
 class CommunicationForm(ChangeForm):
-    contact_by = _one(_("Best way to reach you"), Details.ContactBy.choices)
+    contact_by = _one(_("Best way to get in touch"), Details.ContactBy.choices)
     contact_note = _text(
         Details,
         "contact_note",

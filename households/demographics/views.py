@@ -123,6 +123,9 @@ def _summary(
         "confirmed_on": details.confirmed_at and timezone.localdate(details.confirmed_at),
         "confirmed_before": actions.confirmed_mark(details),
         "waits": any(standing.waiting for standing in everything.standings),
+        "some_fixed": any(
+            one.is_shown and not one.may_be_changed for one in everything.settings.values()
+        ),
         "cards_under": str(FIELDS["primary_insurance"].group),
         "cards_url": _cards_url(request),
     }
@@ -472,12 +475,8 @@ def contact_remove(request: MemberRequest, member: Member, public_id: uuid.UUID)
     standing = next((one for one in everything.of_field(CONTACTS) if one.row == row), None)
     if standing is None:
         raise Http404
-    others = [one for one in everything.of_field(CONTACTS) if one.row != row]
-    last_one = setting.is_required and not any(
-        CONTACTS.is_answered(one.standing_values) for one in others
-    )
-    changed = False
-    if request.method == "POST" and not last_one:
+    changed = last_one = False
+    if request.method == "POST":
         try:
             sent = actions.change_propose(
                 request=request,
@@ -491,6 +490,8 @@ def contact_remove(request: MemberRequest, member: Member, public_id: uuid.UUID)
             )
         except actions.ChangedMeanwhile as meanwhile:
             standing, changed = meanwhile.standing, True
+        except actions.LastOne:
+            last_one = True
         else:
             _say(request, sent, _Errand(CONTACTS, setting, "", ""))
             return redirect(member_url(request, "contacts"))

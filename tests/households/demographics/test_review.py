@@ -280,3 +280,82 @@ def test_cards_are_documents(cast, mia):
     documents = link.get("href").partition("?")[0]
     for unknown in ("?kind=Nonsense", "?kind=", ""):
         assert "kind" not in fields_of(mia.get(documents + unknown))
+
+
+# --- what is on file ------------------------------------------------------------------
+
+
+def on_file_page(desk, member) -> str:
+    return f"{ADMIN}/on-file/{member.pk}/"
+
+
+def test_staff_read_everything_on_file_and_correct_it(cast, mia, desk):
+    Details.objects.create(member=cast.mia, pharmacy_name="Corner")
+    person = desk.client.get(f"/admin/households/member/{cast.mia.pk}/change/")
+    assert f'href="{on_file_page(desk, cast.mia)}"' in person.content.decode()
+    page = desk.client.get(on_file_page(desk, cast.mia))
+    assert "Mia Rivera" in text_of(page)
+    assert "Corner" in text_of(page)
+    address = f"{on_file_page(desk, cast.mia)}change/pharmacy/"
+    form = desk.client.get(address)
+    assert "Mia Rivera" in text_of(form)
+    answer = desk.client.post(address, fields_of(form, pharmacy_name="Hill"))
+    assert answer.headers["Location"] == on_file_page(desk, cast.mia)
+    assert Details.objects.get().pharmacy_name == "Hill"
+    entry = AuditEvent.objects.get(action="staff-change", object_type="details")
+    assert (entry.member_id, entry.object_id, entry.outcome) == (cast.mia.pk, "pharmacy", "changed")
+
+
+def test_staff_correct_a_contact_and_an_insurance(cast, desk):
+    start = f"{on_file_page(desk, cast.mia)}change/"
+    card = f"{start}primary_insurance/"
+    desk.client.post(card, fields_of(desk.client.get(card), **CARD))
+    assert Coverage.objects.get().payer == "Blue Plan"
+    import lxml.html
+
+    page = lxml.html.fromstring(desk.client.get(on_file_page(desk, cast.mia)).content.decode())
+    [new] = [link for link in page.xpath("//a/@href") if "/contacts/" in link]
+    fields = fields_of(desk.client.get(new), name="Zoe", relationship="FRND")
+    for _press in range(2):
+        desk.client.post(new, fields)
+    assert Contact.objects.get().name == "Zoe"
+
+
+def test_staff_and_a_family_at_one_field_the_second_sees_it(cast, mia, desk):
+    """AD-09, both ways round."""
+    address = f"{on_file_page(desk, cast.mia)}change/pharmacy/"
+    staff_page = fields_of(desk.client.get(address), pharmacy_name="Staff's")
+    family_page = fields_of(mia.page("pharmacy/"), pharmacy_name="Family's")
+    mia.send("pharmacy/", family_page)
+    answer = desk.client.post(address, staff_page)
+    assert answer.status_code == 200
+    assert "was changed after you opened this page" in text_of(answer)
+    assert not Details.objects.exists()
+    desk.client.post(address, fields_of(answer))
+    assert Details.objects.get().pharmacy_name == "Staff's"
+    assert "changed on file after the family typed" in text_of(desk.see(DetailChange.objects.get()))
+    assert mia.send("pharmacy/", fields_of(mia.page("pharmacy/"), seen="old")).status_code == 422
+
+
+def test_staff_changing_who_somebody_is_closes_the_chart(cast, mia, desk):
+    address = f"{on_file_page(desk, cast.mia)}change/preferred_name/"
+    desk.client.post(address, fields_of(desk.client.get(address), preferred_name="Mimita"))
+    assert mia.page().status_code == 302
+
+
+@pytest.mark.parametrize("wrong", ["email/", "nonsense/", "contacts/", "pharmacy/{row}/"])
+def test_what_is_not_changed_there_is_not_found(cast, desk, wrong):
+    import uuid
+
+    start = f"{on_file_page(desk, cast.mia)}change/"
+    assert desk.client.get(start + wrong.format(row=uuid.uuid4())).status_code == 404
+
+
+def test_another_members_contact_is_not_written(cast, desk):
+    theirs = Contact.objects.create(member=cast.leo, name="Zoe", relationship="FRND")
+    address = f"{on_file_page(desk, cast.mia)}change/contacts/{theirs.public_id}/"
+    assert desk.client.get(address).status_code == 404
+    typed = {"name": "Thief", "relationship": "FRND"}
+    assert desk.client.post(address, typed).status_code == 404
+    theirs.refresh_from_db()
+    assert (theirs.name, theirs.member) == ("Zoe", cast.leo)

@@ -163,6 +163,8 @@ def rows_of(page) -> dict:
 def test_both_columns_are_changed_in_the_list(desk):
     page = desk.client.get(SETTINGS)
     assert "Legal name" in text_of(page)
+    assert 'name="_save"' in page.content.decode()
+    assert 'aria-label="Legal name: Accepted by itself"' in page.content.decode()
     number = [*FIELDS].index("pharmacy")
     fields = rows_of(page)
     fields |= {f"form-{number}-shown": "required", f"form-{number}-accepts_itself": "on"}
