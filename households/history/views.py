@@ -644,7 +644,14 @@ def _about(member: Member, topic: Topic) -> dict[str, Any]:
             part: str(getattr(topic.words, part)) % name
             for part in ("asks", "none", "add", "ended", "notice")
         },
+        "came_back": topic.is_hidden and _came_back(member, topic),
     }
+
+
+def _came_back(member: Member, topic: Topic) -> bool:
+    """Whether the practice returned something of a topic of which it is not shown what, or why."""
+    changes = EntryChange.objects.for_member(member).filter(section=topic.section)
+    return changes.filter(decision=Decision.RETURNED).latest_of_each().exists()
 
 
 def _posted(request: MemberRequest) -> Any:

@@ -481,7 +481,7 @@ def test_approximate_dates_are_shown_in_words(mia):
     mia.add("conditions", name="Migraine", since="2019")
     page = text_of(mia.get("conditions/"))
     assert "April 2019" in page
-    assert "Since when?: 2019 " in page
+    assert "Since when: 2019 " in page
 
 
 # --- cost -----------------------------------------------------------------------------

@@ -128,6 +128,10 @@ def test_what_the_practice_says_is_not_shown_either(elena, desk):
     pages = every_page(elena, "wellbeing", Fact.objects.get().public_id)
     assert SECRET not in " ".join(pages.values())
     assert "Returned by the practice" in text_of(elena.get())
+    assert "call the practice, or answer anew" in text_of(elena.get("wellbeing/"))
+    elena.send("wellbeing/add/", mood="good")
+    assert "answer anew." not in text_of(elena.get("wellbeing/")).replace("now, answer anew.", "")
+    assert "Returned by the practice" not in text_of(elena.get())
 
 
 @pytest.mark.parametrize("page", ["wellbeing/", "wellbeing/add/", "goals/add/"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
@@ -245,6 +247,55 @@ def test_a_change_that_the_family_replaced_meanwhile_is_not_accepted(mia, desk):
     desk.page_of(change)
     statuses = Submission.objects.order_by("pk").values_list("status", flat=True)
     assert list(statuses) == ["filed", "received"]
+
+
+def at_the_same_moment(*presses: tuple[Client, str, dict]) -> list[int]:
+    """Each client posts its fields to its address; the status of each answer."""
+
+    def press(one: tuple[Client, str, dict]) -> int:
+        client, address, fields = one
+        try:
+            return client.post(address, fields).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(presses)) as threads:
+        return list(threads.map(press, presses))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_family_and_practice_at_the_same_moment_lose_nothing_and_block_nobody(mia, desk):
+    """The family changes what the practice is accepting: whoever comes first, both get an answer, and what
+    stands is what the family said last or what the practice saw."""
+    entry = mia.add("allergies", substance="Penicillin")
+    page = f"allergies/{entry.public_id}/"
+    for number in range(6):
+        change = EntryChange.objects.latest("pk")
+        if number % 2:
+            [form] = [
+                one
+                for one in page_of(desk.page_of(change)).forms
+                if one.action.endswith(f"/{change.pk}/accept/")
+            ]
+            deciding = (desk.client, form.action, dict(form.form_values()))
+        else:
+            address = f"{ADMIN}/{change.pk}/edit/"
+            fields = fields_of(desk.client.get(address), note=f"Seen {number}")
+            deciding = (desk.client, address, fields)
+        fields = fields_of(mia.get(page), reaction=f"Rash {number}")
+        family, practice = at_the_same_moment(
+            (mia.client, f"{mia.history}{page}", fields), deciding
+        )
+        assert practice == 302
+        assert family in {302, 409}
+        entry.refresh_from_db()
+        change.refresh_from_db()
+        assert change.decision in {"accepted", "edited", "replaced"}
+        if family == 302:
+            assert (entry.reaction, entry.is_confirmed) == (f"Rash {number}", False)
+        else:
+            assert (change.decision, entry.is_confirmed) == ("edited", True)
+            mia.send(page, reaction=f"Rash {number}")
 
 
 def test_part_of_what_came_is_returned_and_part_kept(mia, desk):
