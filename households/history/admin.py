@@ -131,6 +131,22 @@ def _said(entry: Entry | None) -> dict[str, str]:
     return {**said, "status": str(entry.get_status_display())}
 
 
+class SectionSettingRow(forms.ModelForm):
+    """One line of the list. Its boxes have no labels beside them: each says what it is."""
+
+    class Meta:
+        model = SectionSetting
+        fields = ("is_asked", "is_private")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = _("%(topic)s: %(box)s") % {
+                "topic": self.instance,
+                "box": field.label,
+            }
+
+
 @admin.register(SectionSetting)
 class SectionSettingAdmin(PortalModelAdmin):
     """Which topics families are asked, and which are kept private: ticked in the list itself."""
@@ -140,6 +156,9 @@ class SectionSettingAdmin(PortalModelAdmin):
     list_display = ("section", "is_asked", "is_private")
     list_display_links = None
     list_editable = ("is_asked", "is_private")
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[forms.ModelForm]:
+        return SectionSettingRow
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -337,6 +337,10 @@ def test_nothing_has_changed_leads_somewhere_too(mia, desk):
 def test_topics_are_switched_in_the_list(mia, desk):
     page = desk.client.get(SETTINGS)
     assert "Allergies" in text_of(page)
+    assert page_of(page).xpath("//form[@id='changelist-form']//input[@name='_save']")
+    boxes = page_of(page).xpath("//input[@type='checkbox']/@aria-label")
+    assert len(set(boxes)) == 26
+    assert "Mental wellbeing: Private" in boxes
     typed = fields_of(page, "changelist-form", _save="Save")
     goals = SectionSetting.objects.get(section="goals")
     [name] = [
