@@ -122,7 +122,7 @@ class _Chart:
 def _load_details(chart: _Chart) -> None:
     mia = chart.member
     mia.address_1, mia.city, mia.state, mia.postal_code = "4 Lantern Lane", "Harbor", "MA", "02100"
-    mia.mobile_phone, mia.preferred_language, mia.sex = "+15555550123", "en", "F"
+    mia.mobile_phone, mia.preferred_language, mia.sex = "(617) 555-0123", "en", "F"
     mia.save()
     confirmed = chart.sent(Submission.Kind.DEMOGRAPHICS, days=40, filed=True)
     Details.objects.create(
@@ -133,13 +133,13 @@ def _load_details(chart: _Chart) -> None:
         doctor_practice="Harbor Family Medicine",
         pharmacy_name="Quay Pharmacy",
         pharmacy_address="3 Quay Street, Harbor",
-        pharmacy_phone="+15555550177",
+        pharmacy_phone="(617) 555-0177",
         confirmed_at=confirmed.sent_at,
         confirmed_in=confirmed,
     )
     for name, relationship, phone in (
-        ("Elena Rivera", Contact.Relationship.MOTHER, "+15555550123"),
-        ("Joseph Rivera", Contact.Relationship.FATHER, "+15555550124"),
+        ("Elena Rivera", Contact.Relationship.MOTHER, "(617) 555-0123"),
+        ("Joseph Rivera", Contact.Relationship.FATHER, "(617) 555-0124"),
     ):
         Contact.objects.create(
             member=mia,
@@ -162,8 +162,8 @@ def _load_details(chart: _Chart) -> None:
     DetailChange.objects.create(
         **chart.decided(waits),
         field="mobile_phone",
-        before={"mobile_phone": "+15555550123", "mobile_may": ["voice", "text"]},
-        values={"mobile_phone": "+15555550199", "mobile_may": ["voice", "text"]},
+        before={"mobile_phone": "(617) 555-0123", "mobile_may": ["voice", "text"]},
+        values={"mobile_phone": "(617) 555-0199", "mobile_may": ["voice", "text"]},
     )
     returned = chart.sent(Submission.Kind.DEMOGRAPHICS, days=12, filed=True)
     reason = "A digit is missing in this number. Look it up and send it again."
