@@ -1,9 +1,11 @@
 """The questions and answers of the topics that are asked as questions (daily life, birth, pregnancy,
-wellbeing), in words, and their codes where LOINC has one that everybody uses (FORMS 3)."""
+wellbeing), in the words in which they were asked, and their codes where LOINC has one that everybody uses
+(FORMS 3)."""
 
 from __future__ import annotations
 
 from households.history.models import Fact
+from households.history.topics import QUESTION
 from households.record.cleaning import one_line
 
 # Codes and names of LOINC (loinc.org), which is copyright of the Regenstrief Institute and free to use.
@@ -27,11 +29,20 @@ _DATES: dict[tuple[str, str], Code] = {
 
 
 def question(fact: Fact) -> str:
-    return _from_word(fact.topic)
+    asked = QUESTION.get(fact.topic)
+    return str(asked.asks) if asked else _from_word(fact.topic)
 
 
 def answer(fact: Fact) -> str:
-    return _from_word(fact.value)
+    asked = QUESTION.get(fact.topic)
+    words = dict(asked.choices) if asked else {}
+    return str(words[fact.value]) if fact.value in words else _from_word(fact.value)
+
+
+def labels(fact: Fact) -> tuple[str, str, str]:
+    """Of `detail`, `since` and `until`; "" where the question has no such box."""
+    asked = QUESTION.get(fact.topic)
+    return (str(asked.detail), str(asked.since), str(asked.until)) if asked else ("", "", "")
 
 
 def code_of_question(fact: Fact) -> Code | None:

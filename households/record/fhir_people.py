@@ -6,6 +6,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from households.demographics import fields, languages, places
 from households.demographics.models import Contact, Coverage, Details
 from households.history.models import Entry, Practitioner
 from households.record.cleaning import one_line
@@ -29,7 +30,7 @@ from households.record.fhir_parts import (
     to,
 )
 from households.record.reading import Record
-from households.record.words import country_name, language_name
+from households.record.words import ethnicity_words, race_words
 from households.submissions.models import Submission
 
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
@@ -114,7 +115,7 @@ def _patient(record: Record) -> Json:
                 "state": one_line(member.state),
                 "postalCode": one_line(member.postal_code),
                 "country": one_line(details.country),
-                "text": one_line(country_name(details.country)) if not member.city else "",
+                "text": one_line(places.country_name(details.country)) if not member.city else "",
             }
         ],
         maritalStatus=hl7(
@@ -135,7 +136,7 @@ def _communication(record: Record) -> list[Json]:
     on_file = one_line(record.member.preferred_language)
     if not on_file:
         return []
-    name = language_name(on_file)
+    name = languages.say(on_file)
     is_code = name != on_file
     language = concept(name, "urn:ietf:bcp:47" if is_code else "", on_file if is_code else "")
     return [{"language": language, "preferred": True}]
@@ -155,13 +156,31 @@ def _extensions(details: Details) -> list[Json | None]:
     if details.interpreter:
         needed = details.interpreter == Details.Interpreter.YES
         found.append({"url": f"{EXTENSION}/patient-interpreterRequired", "valueBoolean": needed})
-    race = ", ".join(one_line(word) for word in details.race if one_line(word))
-    for url, text in (("us-core-race", race), ("us-core-ethnicity", one_line(details.ethnicity))):
-        if text:
-            found.append(
-                {"url": f"{_US_CORE}/{url}", "extension": [{"url": "text", "valueString": text}]}
-            )
+    for url, codes, words in (
+        ("us-core-race", [str(code) for code in details.race], race_words(details)),
+        ("us-core-ethnicity", [details.ethnicity], [ethnicity_words(details)]),
+    ):
+        if text := ", ".join(filter(None, map(one_line, words))):
+            parts = [
+                {"url": "ombCategory", "valueCoding": coding}
+                for code, word in zip(codes, words, strict=True)
+                for coding in [_category(code, word)]
+                if coding
+            ]
+            parts.append({"url": "text", "valueString": text})
+            found.append({"url": f"{_US_CORE}/{url}", "extension": parts})
     return found
+
+
+# The categories that US Core takes; other answers stay words.
+_CDC = "urn:oid:2.16.840.1.113883.6.238"
+_OMB = {"1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2131-1", "2135-2", "2186-5"}
+
+
+def _category(code: str, word: str) -> Json | None:
+    if code == fields.DECLINED[0]:
+        return {"system": f"{HL7}/v3-NullFlavor", "code": code, "display": "asked but unknown"}
+    return {"system": _CDC, "code": code, "display": one_line(word)} if code in _OMB else None
 
 
 def _occupation(record: Record) -> list[Json]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -27,6 +26,7 @@ from households.history.models import (
     SectionSetting,
     SectionState,
 )
+from households.history.sections import applies_to, hidden_sections
 from households.models import Member, Practice
 from households.submissions.models import Proposal, Submission
 
@@ -106,7 +106,7 @@ def record_of(
     """Everything of `member`. `for_login` is the family's login that will read it: topics that are private
     in its household are left out. Without `with_history` and `with_documents` the record has none at all."""
     settings = {setting.section: setting for setting in SectionSetting.objects.all()}
-    withheld = withheld_from(for_login, settings.values()) if with_history else []
+    withheld = withheld_from(for_login) if with_history else []
     sections = _sections(member, settings, withheld) if with_history else []
     shown_documents = (
         Document.objects.for_member(member).shown_to_family().order_by("sent_at", "pk")
@@ -127,23 +127,17 @@ def record_of(
     )
 
 
-def withheld_from(
-    login: HouseholdAccount | None, settings: Iterable[SectionSetting] | None = None
-) -> list[Section]:
+def withheld_from(login: HouseholdAccount | None) -> list[Section]:
     """The private topics, which are not shown back where several people share a login (PRODUCT E)."""
-    if login is None or Member.objects.in_household_of(login).count() < 2:
-        return []
-    if settings is None:
-        settings = SectionSetting.objects.all()
-    private = {setting.section for setting in settings if setting.is_private}
-    return [section for section in Section if section in private]
+    hidden = hidden_sections(login) if login is not None else frozenset()
+    return [section for section in Section if section in hidden]
 
 
 def _sections(
     member: Member, settings: dict[str, SectionSetting], withheld: list[Section]
 ) -> list[SectionRecord]:
-    """In the order in which they are asked. A topic that the practice does not ask stands here only where
-    something is known of it."""
+    """In the order in which they are asked. A topic that the practice does not ask, or not this
+    person, stands here only where something is known of it."""
     states = {state.section: state for state in SectionState.objects.for_member(member)}
     entries: dict[str, list[Entry]] = {section: [] for section in Section}
     for model in ENTRY_MODELS:
@@ -153,7 +147,7 @@ def _sections(
     for section in Section:
         one = SectionRecord(section, states.get(section), entries[section])
         setting = settings.get(section)
-        is_asked = setting is None or setting.is_asked
+        is_asked = (setting is None or setting.is_asked) and applies_to(member, section)
         if section not in withheld and (is_asked or one.entries or one.answer != Answer.NOT_ASKED):
             found.append(one)
     return found

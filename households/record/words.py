@@ -14,12 +14,13 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from households.demographics import fields, languages, phones, places
 from households.demographics.models import Details
 from households.documents.models import Document
 from households.history import models as history
 from households.history.models import Entry, Section, SectionState
 from households.record.cleaning import clean, one_line
-from households.record.fact_words import answer, question
+from households.record.fact_words import answer, labels, question
 from households.record.partial_dates import shown_date
 from households.record.reading import Record, SectionRecord
 from households.submissions.models import Submission
@@ -83,13 +84,13 @@ def _details(record: Record) -> Chapter:
         member.address_1,
         member.address_2,
         " ".join(filter(None, [member.city, member.state, member.postal_code])),
-        country_name(details.country),
+        places.country_name(details.country),
     ]
     lines = [
         (_("Preferred name"), member.preferred_name),
         (_("Pronouns"), details.pronouns),
         (_("Date of birth"), _day(member.date_of_birth)),
-        (_("Sex on file"), _sex_words(member.sex)),
+        (_("Sex on file"), _in_words(fields.SEXES, member.sex)),
         (_("Gender identity"), details.gender_identity),
         (_("Record number"), member.mrn),
         (_("Address"), "\n".join(filter(None, address))),
@@ -99,16 +100,16 @@ def _details(record: Record) -> Chapter:
         (_("Email"), member.email),
         (_("Best way to reach"), details.get_contact_by_display()),
         (_("About reaching"), details.contact_note),
-        (_("Language"), language_name(member.preferred_language)),
+        (_("Language"), languages.say(member.preferred_language)),
         (_("Interpreter needed"), details.get_interpreter_display()),
         (_("Marital status"), details.get_marital_status_display()),
         (_("Occupation"), details.occupation),
-        (_("Race"), ", ".join(str(word) for word in _list(details.race))),
-        (_("Ethnicity"), details.ethnicity),
+        (_("Race"), ", ".join(race_words(details))),
+        (_("Ethnicity"), ethnicity_words(details)),
         (_("Primary care doctor"), _joined(details.doctor_name, details.doctor_practice)),
-        (_("Phone of the doctor"), details.doctor_phone),
+        (_("Phone of the doctor"), phones.say(details.doctor_phone)),
         (_("Pharmacy"), _joined(details.pharmacy_name, details.pharmacy_address)),
-        (_("Phone of the pharmacy"), details.pharmacy_phone),
+        (_("Phone of the pharmacy"), phones.say(details.pharmacy_phone)),
     ]
     return Chapter(
         slug="details",
@@ -118,35 +119,23 @@ def _details(record: Record) -> Chapter:
     )
 
 
-def _sex_words(on_file: str) -> str:
-    words = {"F": _("Female"), "M": _("Male"), "O": _("Other"), "U": _("Unknown")}
-    return words.get(on_file, on_file)
+def race_words(details: Details) -> list[str]:
+    return [_in_words(fields.RACES, word) for word in _list(details.race)]
 
 
-def language_name(on_file: str) -> str:
-    """The language's name where a code is on file, its own text where it is another."""
-    import pycountry
-
-    code = on_file.strip().partition("-")[0].lower()
-    known = pycountry.languages.get(**{f"alpha_{len(code)}": code}) if len(code) in {2, 3} else None
-    return known.name if known is not None else on_file
+def ethnicity_words(details: Details) -> str:
+    return _in_words(fields.ETHNICITIES, details.ethnicity)
 
 
-def country_name(code: str) -> str:
-    import pycountry
-
-    known = pycountry.countries.get(alpha_2=code.upper()) if len(code) == 2 else None
-    return known.name if known is not None else code
+def _in_words(choices: Iterable[tuple[str, object]], kept: str) -> str:
+    """What is on file in other words is said as it is."""
+    return str(dict(choices).get(kept, kept))
 
 
 def _phone(number: str, may: Any) -> str:
-    words = {
-        "voice": _("may call"),
-        "message": _("may leave a message"),
-        "text": _("may text"),
-    }
-    allowed = [words[word] for word in _list(may) if word in words]
-    return f"{number} ({', '.join(allowed)})" if number and allowed else number
+    allowed = ", ".join(_in_words(fields.MAY, word) for word in _list(may))
+    shown = phones.say(number)
+    return f"{shown} ({allowed})" if number and allowed else shown
 
 
 def _contacts(record: Record) -> Chapter:
@@ -158,8 +147,8 @@ def _contacts(record: Record) -> Chapter:
                 (_("Relationship"), contact.get_relationship_display()),
                 (_("Guardian"), _("Yes") if contact.is_guardian else ""),
                 (_("Emergency contact"), _("Yes") if contact.is_emergency else ""),
-                (_("Phone"), contact.phone),
-                (_("Other phone"), contact.other_phone),
+                (_("Phone"), phones.say(contact.phone)),
+                (_("Other phone"), phones.say(contact.other_phone)),
             ],
         )
         for contact in record.contacts
@@ -325,14 +314,15 @@ def _screening(one: history.Screening) -> Item:
 
 
 def _fact(one: history.Fact) -> Item:
+    more, since, until = labels(one)
     return _item(
         _("Question"),
         question(one),
         [
             (_("Answer"), answer(one)),
-            (_("More"), one.detail),
-            (_("Since"), shown_date(one.since)),
-            (_("Until"), shown_date(one.until)),
+            (more or _("More"), one.detail),
+            (since or _("Since"), shown_date(one.since)),
+            (until or _("Until"), shown_date(one.until)),
         ],
     )
 

@@ -121,7 +121,9 @@ def test_patient(cast, rich):
     assert code_of(patient["maritalStatus"]) == "S"
     extensions = {each["url"].rpartition("/")[2]: each for each in patient["extension"]}
     assert extensions["patient-interpreterRequired"]["valueBoolean"] is True
-    assert extensions["us-core-race"]["extension"][0]["valueString"] == "White"
+    category, text = extensions["us-core-race"]["extension"]
+    assert (category["url"], category["valueCoding"]["code"]) == ("ombCategory", "2106-3")
+    assert text == {"url": "text", "valueString": "White"}
     (doctor,) = patient["generalPractitioner"]
     assert doctor["display"] == "Dr. Ada Stone"
     assert doctor["reference"] in {entry["fullUrl"] for entry in bundle(cast.mia)["entry"]}

@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.audit.models import AuditEvent
 from households.history.models import SectionSetting
 from tests.cast import pick, sign_in
-from tests.pages import text_of, title_of
+from tests.pages import fields_of, text_of, title_of
 
 FILES = ["pdf", "fhir"]
 
@@ -155,10 +155,63 @@ def test_the_same_queries_with_much_and_with_nothing(
     with django_assert_num_queries(5):
         mia.get(mia.record)
     for kind in FILES:
-        with django_assert_num_queries(23):
+        with django_assert_num_queries(24):
             mia.get(f"{mia.record}{kind}/")
     other = Client()
     sign_in(other, "rivera@example.org")
     page = f"/for/{pick(other, 'Leo', '2018/09/03')}/record/"
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         other.get(f"{page}fhir/")
+
+
+def test_what_the_pages_of_the_history_save_comes_out(mia, cast, staff):
+    """From the family's press of the button, over the practice's, to the files."""
+    from households.history.models import EntryChange
+
+    history = mia.record.replace("/record/", "/history/")
+    page = mia.get(f"{history}allergies/add/")
+    typed = fields_of(page, substance="Peanuts", reaction="Swelling", since="2024/3")
+    assert mia.post(f"{history}allergies/add/", typed).status_code == 302
+    page = mia.get(f"{history}conditions/")
+    assert (
+        mia.post(f"{history}conditions/", {**fields_of(page), "answer": "none"}).status_code == 302
+    )
+
+    bundle = json.loads(body(mia.get(f"{mia.record}fhir/")))
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    (allergy,) = [one for one in resources if one["resourceType"] == "AllergyIntolerance"]
+    assert (allergy["code"], allergy["onsetDateTime"]) == ({"text": "Peanuts"}, "2024-03")
+    assert allergy["verificationStatus"]["coding"][0]["code"] == "unconfirmed"
+    (condition,) = [one for one in resources if one["resourceType"] == "Condition"]
+    assert condition["code"]["coding"][0]["code"] == "no-known-problems"
+
+    for change in EntryChange.objects.for_member(cast.mia):
+        address = f"/admin/history/entrychange/{change.pk}/accept/"
+        review = staff.get(f"/admin/history/entrychange/of/{change.submission_id}/")
+        form = next(one for one in page_forms(review) if one.action == address)
+        assert staff.post(address, dict(form.form_values())).status_code == 302
+    bundle = json.loads(body(mia.get(f"{mia.record}fhir/")))
+    statuses = {
+        one["resourceType"]: one["verificationStatus"]["coding"][0]["code"]
+        for entry in bundle["entry"]
+        for one in [entry["resource"]]
+        if "verificationStatus" in one
+    }
+    assert statuses == {"AllergyIntolerance": "confirmed", "Condition": "confirmed"}
+    verifiers = [
+        entry["resource"]
+        for entry in bundle["entry"]
+        if entry["resource"]
+        .get("agent", [{}])[0]
+        .get("type", {})
+        .get("coding", [{}])[0]
+        .get("code")
+        == "verifier"
+    ]
+    assert len(verifiers) == 2
+
+
+def page_forms(answer):
+    import lxml.html
+
+    return lxml.html.fromstring(answer.content.decode()).forms

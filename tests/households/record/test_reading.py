@@ -55,7 +55,7 @@ def test_always_the_same_number_of_queries(cast, rich, none_known):
     every_status(cast.leo, cast.rivera)
     assert len(queries(cast.mia)) == len(queries(cast.leo)) == len(queries(cast.elena)) == len(full)
     assert len(full) == 19
-    assert len(queries(cast.mia, for_login=cast.rivera)) == len(full) + 1
+    assert len(queries(cast.mia, for_login=cast.rivera)) == len(full) + 2
 
 
 def test_a_bundle_asks_nothing_more(cast, rich):
@@ -149,6 +149,23 @@ def test_private_topics_are_left_out_where_a_login_is_shared(cast, rich):
     for whole in (record(cast.mia), record(cast.nurse_member, for_login=cast.nurse)):
         assert "wellbeing" in {each.slug for each in chapters_of(whole)}
         assert withheld_words(whole.withheld) == ""
+
+
+def test_a_topic_that_makes_no_sense_for_this_person_is_left_out(cast):
+    from households.record.words import chapters_of
+
+    slugs = {
+        one: {each.slug for each in chapters_of(record(one))} for one in (cast.elena, cast.leo)
+    }
+    assert "birth" not in slugs[cast.elena] and "pregnancy" in slugs[cast.elena]
+    assert "birth" in slugs[cast.leo]
+
+
+def test_questions_and_answers_in_the_words_in_which_they_were_asked(cast, rich):
+    (tobacco,) = chapter(cast.mia, "lifestyle").items
+    assert tobacco.title == "Tobacco: cigarettes, vapes, cigars, chewing tobacco"
+    assert ("Answer", "Never") in tobacco.lines
+    assert ("Tobacco: since when", "2020") in tobacco.lines
 
 
 # --- as text to copy ------------------------------------------------------------------
