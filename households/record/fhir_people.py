@@ -6,7 +6,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from households.demographics import fields, languages, places
+from households.demographics import fields, languages
 from households.demographics.models import Contact, Coverage, Details
 from households.history.models import Entry, Practitioner
 from households.record.cleaning import one_line
@@ -115,7 +115,6 @@ def _patient(record: Record) -> Json:
                 "state": one_line(member.state),
                 "postalCode": one_line(member.postal_code),
                 "country": one_line(details.country),
-                "text": one_line(places.country_name(details.country)) if not member.city else "",
             }
         ],
         maritalStatus=hl7(

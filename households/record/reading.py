@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from copy import copy
 from dataclasses import dataclass
 
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from accounts.models import HouseholdAccount
-from households.demographics.models import Contact, Coverage, DetailChange, Details
+from households.demographics.fields import CONTACTS, FIELDS, Field, OnFile
+from households.demographics.models import (
+    Contact,
+    Coverage,
+    DetailChange,
+    Details,
+    FieldSetting,
+)
 from households.documents.models import Document
 from households.history.models import (
     ENTRY_MODELS,
@@ -104,20 +112,31 @@ def record_of(
     with_documents: bool = True,
 ) -> Record:
     """Everything of `member`. `for_login` is the family's login that will read it: topics that are private
-    in its household are left out. Without `with_history` and `with_documents` the record has none at all."""
+    in its household are left out, and details that the practice hides from families. Without
+    `with_history` and `with_documents` the record has none at all."""
     settings = {setting.section: setting for setting in SectionSetting.objects.all()}
     withheld = withheld_from(for_login) if with_history else []
     sections = _sections(member, settings, withheld) if with_history else []
     shown_documents = (
         Document.objects.for_member(member).shown_to_family().order_by("sent_at", "pk")
     )
-    return Record(
-        member=member,
-        practice=practice,
-        made_at=timezone.now(),
-        details=Details.objects.for_member(member).first(),
+    on_file = OnFile(
+        member=copy(member),  # the request's own stays as it is
+        details=Details.objects.for_member(member).first() or Details(member=member),
         contacts=list(Contact.objects.for_member(member)),
         coverages=list(Coverage.objects.for_member(member)),
+    )
+    hidden = _hidden_fields() if for_login is not None else set()
+    for field in FIELDS.values():
+        if field.key in hidden and not field.is_request:
+            _empty(on_file, field)
+    return Record(
+        member=on_file.member,
+        practice=practice,
+        made_at=timezone.now(),
+        details=on_file.details if on_file.details.pk else None,
+        contacts=[] if CONTACTS.key in hidden else [*on_file.contacts],
+        coverages=[one for one in on_file.coverages if f"{one.rank}_insurance" not in hidden],
         sections=sections,
         withheld=withheld,
         documents=list(shown_documents) if with_documents else [],
@@ -125,6 +144,20 @@ def record_of(
         accepted_details=_accepted_details(member),
         accepted_history=_accepted_history(member) if with_history else [],
     )
+
+
+def _hidden_fields() -> set[str]:
+    hidden = FieldSetting.objects.filter(shown=FieldSetting.Shown.HIDDEN)
+    return set(hidden.values_list("field", flat=True))
+
+
+def _empty(on_file: OnFile, field: Field) -> None:
+    """As if nothing stood there. Never saved: these rows are read once, for one file. Who somebody is (the
+    fields that are asked for as requests) stands on every page of the portal and is not hidden here."""
+    if type(field) is Field:  # the others have rows of their own
+        for column in field.columns:
+            row = on_file.member if column.on_member else on_file.details
+            setattr(row, column.name, column.empty(type(row)))
 
 
 def withheld_from(login: HouseholdAccount | None) -> list[Section]:

@@ -84,7 +84,7 @@ def _details(record: Record) -> Chapter:
         member.address_1,
         member.address_2,
         " ".join(filter(None, [member.city, member.state, member.postal_code])),
-        places.country_name(details.country),
+        places.country_name(details.country) if details.country else "",
     ]
     lines = [
         (_("Preferred name"), member.preferred_name),

@@ -55,7 +55,7 @@ def test_always_the_same_number_of_queries(cast, rich, none_known):
     every_status(cast.leo, cast.rivera)
     assert len(queries(cast.mia)) == len(queries(cast.leo)) == len(queries(cast.elena)) == len(full)
     assert len(full) == 19
-    assert len(queries(cast.mia, for_login=cast.rivera)) == len(full) + 2
+    assert len(queries(cast.mia, for_login=cast.rivera)) == len(full) + 3
 
 
 def test_a_bundle_asks_nothing_more(cast, rich):
@@ -166,6 +166,54 @@ def test_questions_and_answers_in_the_words_in_which_they_were_asked(cast, rich)
     assert tobacco.title == "Tobacco: cigarettes, vapes, cigars, chewing tobacco"
     assert ("Answer", "Never") in tobacco.lines
     assert ("Tobacco: since when", "2020") in tobacco.lines
+
+
+@pytest.mark.parametrize(
+    ("field", "gone"),
+    [
+        ("address", "1 Main St"),
+        ("mobile_phone", "555-0199"),
+        ("race", "White"),
+        ("occupation", "Pupil"),
+        ("doctor", "Dr. Ada Stone"),
+        ("pharmacy", "Corner Pharmacy"),
+        ("contacts", "555 0103"),
+        ("primary_insurance", "Blue Hills"),
+        ("preferred_name", "Mimi"),
+    ],
+)
+def test_what_the_practice_hides_is_hidden_from_families_and_not_from_staff(
+    cast, rich, field, gone
+):
+    from households.demographics.models import FieldSetting
+    from households.history.models import Medication
+    from households.models import Member
+    from households.record.fhir_bundle import record_json
+    from households.record.plain_text import plain_text
+    from households.record.words import chapters_of
+
+    Medication.objects.for_member(cast.mia).delete()  # its prescriber is the same doctor
+    Member.objects.filter(pk=cast.mia.pk).update(
+        address_1="1 Main St", city="Boston", mobile_phone="617-555-0199"
+    )
+    cast.mia.refresh_from_db()
+    FieldSetting.objects.filter(field=field).update(shown="hidden")
+    for how, is_there in (({"for_login": cast.rivera}, False), ({}, True)):
+        made = record(cast.mia, **how)
+        for whole in ("".join(map(plain_text, chapters_of(made))), record_json(made).decode()):
+            assert (gone in whole) == is_there
+            assert "Rivera" in whole
+    assert cast.mia.preferred_name == "Mimi"
+    assert cast.mia.address_1 == "1 Main St"
+
+
+def test_who_somebody_is_cannot_be_hidden(cast, rich):
+    from households.demographics.models import FieldSetting
+
+    FieldSetting.objects.update(shown="hidden")
+    found = chapter(cast.mia, "details", for_login=cast.rivera)
+    assert found.items[0].title == "Mia Rivera"
+    assert [label for label, _value in found.items[0].lines] == ["Date of birth", "Email"]
 
 
 # --- as text to copy ------------------------------------------------------------------
