@@ -7,6 +7,7 @@ import re
 import stat
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -16,19 +17,21 @@ from django.utils import timezone
 from accounts import passwords
 from accounts.models import HouseholdAccount, StaffAccount
 from households.documents.models import Document, DocumentRequest
-from households.models import Member, Practice
+from households.models import Member, MemberOwned, Practice
 from households.submissions.models import Submission
 from portal import demo
 from tests.cast import household, member, pick, sign_in, sign_in_as_staff
+from tests.pages import text_of
 
 
 def staff_login() -> list[str]:
     return (settings.DATA / "demo-staff-login").read_text().split()
 
 
-def remove_papers() -> None:
-    """They hold on to the people they are about."""
-    for model in (Document, DocumentRequest, Submission):
+def remove_charts() -> None:
+    """They hold on to the people they are about, and to what they came in."""
+    owned = [model for model in apps.get_models() if issubclass(model, MemberOwned)]
+    for model in sorted(owned, key=[DocumentRequest, Submission].count):
         model.objects.all().delete()
 
 
@@ -82,7 +85,7 @@ def test_the_staff_password_is_new_each_time_and_only_its_owner_can_read_it(db):
     sign_in_as_staff(Client(), email, first)
     passwords.StrongEnough().validate(first)
 
-    remove_papers()
+    remove_charts()
     for model in (Member, HouseholdAccount, StaffAccount):
         model.objects.all().delete()
     demo.load_demo()
@@ -132,7 +135,7 @@ def test_a_second_start_without_the_kept_password_prints_the_rest(db):
 @pytest.mark.parametrize("gone", [StaffAccount, Member], ids=["staff account", "members"])
 def test_nothing_of_the_demo_is_printed_once_it_is_gone(db, gone):
     demo.load_demo()
-    remove_papers()
+    remove_charts()
     gone.objects.all().delete()
     assert demo.load_demo() is None
 
@@ -155,7 +158,8 @@ def test_the_family_meets_papers_in_every_state(client, db):
             assert answer.status_code == 200
             papers[first_name] = document.status
     assert papers == {"Elena": "filed", "Mia": "new", "Leo": "returned"}
-    assert "blurry" in Submission.objects.get(status="returned").reason
+    returned = Submission.objects.get(status="returned", kind="document")
+    assert "blurry" in returned.reason
     asked = DocumentRequest.objects.get()
     assert asked.member.called == "Mia"
     assert asked.what == "Insurance card, both sides"
@@ -180,3 +184,35 @@ def test_other_households_have_none_of_it(db):
     demo.load_demo()
     assert {document.member.email_key for document in Document.objects.all()} == {demo.READY}
     assert {asked.member.email_key for asked in DocumentRequest.objects.all()} == {demo.READY}
+
+
+# --- charts ---------------------------------------------------------------------------
+
+
+def test_a_child_has_a_rich_history_and_an_adult_none_known(client, db):
+    demo.load_demo()
+    sign_in(client, demo.READY, demo.FAMILY_PASSWORD)
+    mias = f"/for/{pick(client, 'Mia', '2016/04/27')}/"
+    home = text_of(client.get(mias))
+    assert "Contact details Returned: look at it again" in home
+    assert "Medical history 10 of 13 topics answered" in home
+    details = text_of(client.get(f"{mias}demographics/"))
+    assert "Waiting for the practice since" in details
+    assert "A digit is missing in this number." in details
+    medicines = text_of(client.get(f"{mias}history/medications/"))
+    for word in ("Albuterol inhaler", "Vitamin D3", "Magnesium gummies", "Iron syrup"):
+        assert word in medicines
+    elenas = f"/for/{pick(client, 'Elena', '1985/04/12')}/"
+    for topic in ("allergies", "medications", "conditions"):
+        page = client.get(f"{elenas}history/{topic}/").content.decode()
+        assert 'data-answer-given="none"' in page
+
+
+def test_staff_have_something_of_each_kind_to_look_at(client, db):
+    demo.load_demo()
+    sign_in_as_staff(client, *staff_login())
+    waiting = Submission.objects.filter(status="received").order_by("pk")
+    assert {one.kind for one in waiting} == {"demographics", "history"}
+    for submission in waiting:
+        page = f"/admin/submissions/submission/{submission.pk}/change/"
+        assert "Mia Rivera, 2016/04/27" in text_of(client.get(page, follow=True))
