@@ -140,16 +140,17 @@ class DetailChangeAdmin(ReviewAdmin):
         member = self._member_or_404(request, pk)
         on_file = OnFile.of(member)
         self._record_on(request, audit.Action.STAFF_VIEW, "ok", member)
-        groups: dict[str, list[tuple[str, list[tuple[str, str]], str]]] = {}
+        groups: dict[str, list[tuple[str, list[tuple[str, str]], str, str]]] = {}
         for field in FIELDS.values():
             lines = groups.setdefault(str(field.group), [])
             rows = [str(contact.public_id) for contact in on_file.contacts]
             for row in rows if field.repeats else [""]:
                 values = field.shown(field.read(on_file, row))
-                lines.append((str(field.label), values, self._address_of(member, field, row)))
+                url = self._address_of(member, field, row)
+                lines.append((str(field.label), values, url, _("Change")))
             if field.repeats:
                 url = self._address_of(member, field, str(uuid.uuid4()))
-                lines.append((_("A new contact"), [], url))
+                lines.append((_("A new contact"), [], url, _("Add")))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

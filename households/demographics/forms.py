@@ -21,7 +21,6 @@ from households import matching
 from households.demographics import languages, phones, places
 from households.demographics.fields import (
     ETHNICITIES,
-    FIELDS,
     MAY,
     RACES,
     SEXES,
@@ -470,6 +469,3 @@ _FORMS: dict[str, type[ChangeForm]] = {
 
 def form_of(field: Field) -> type[ChangeForm]:
     return CoverageForm if isinstance(field, CoverageField) else _FORMS[field.key]
-
-
-assert all(form_of(field) for field in FIELDS.values())

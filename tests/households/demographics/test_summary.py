@@ -101,6 +101,24 @@ def test_a_returned_change_is_to_do_until_another_is_sent(cast, mia, desk):
     assert "Returned" not in words_of(mia.page(), "pharmacy")
 
 
+def test_what_is_not_shown_any_more_is_nothing_to_do(cast, mia, desk):
+    mia.change("pharmacy/", pharmacy_name="Corner")
+    desk.give_back(DetailChange.objects.get())
+    for shown in ("hidden", "shown"):
+        FieldSetting.objects.filter(field="pharmacy").update(shown=shown)
+        assert open_details(cast.mia).returned == []
+
+
+def test_of_what_was_sent_for_a_field_only_the_latest_counts(cast, mia, desk):
+    mia.change("pharmacy/", pharmacy_name="Corner")
+    desk.give_back(DetailChange.objects.get())
+    mia.change("pharmacy/", pharmacy_name="Corner on Hill")
+    desk.accept(DetailChange.objects.latest("pk"))
+    state = open_details(cast.mia)
+    assert (state.waiting, state.returned) == ([], [])
+    assert row_of(mia.page(), "pharmacy").get("data-status") == "accepted"
+
+
 def test_confirming_settles_what_was_returned(cast, mia, desk):
     mia.change("pharmacy/", pharmacy_name="Corner")
     desk.give_back(DetailChange.objects.get())
