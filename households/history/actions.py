@@ -120,8 +120,8 @@ def facts_save(
     """Record the answers that changed, question by question: how many, and which could not be recorded
     because somebody else changed the same one after the page was opened.
 
-    Where nothing is shown back (`is_hidden`) an empty answer says nothing, and a later one stands: the page
-    cannot show what was answered before.
+    Where nothing is shown back (`is_hidden`) an empty answer says nothing, a later one stands, and one that
+    is as it was is recorded too: whoever shares the login must not find out by trying.
     """
     saved, conflicts = 0, []
     with transaction.atomic():
@@ -142,9 +142,11 @@ def facts_save(
             after = _answered_with(before, answer, is_empty)
             if fact is None:
                 fact = Fact(member=member, of_section=section, topic=topic, version=0)
+            elif is_hidden:
+                pass
             elif all(before[name] == value for name, value in after.items()):
                 continue
-            elif not is_hidden and fact.version != versions.get(topic):
+            elif fact.version != versions.get(topic):
                 if not _shown_then(member, fact, versions.get(topic), after):
                     conflicts.append(topic)
                 continue

@@ -7,11 +7,10 @@ whoever shows anything of the history asks here first.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Subquery, Value
-from django.utils.translation import gettext as _
 
 from accounts.models import HouseholdAccount
 from households.history.models import (
@@ -163,14 +162,25 @@ def current_counts(member: Member) -> dict[str, int]:
     return dict(counts[0].union(*counts[1:], all=True))
 
 
-def decisions_to_know(member: Member) -> dict[str, set[str]]:
-    """What of each section waits for the practice or came back from it."""
+def decisions_to_know(member: Member, hidden: Collection[str] = ()) -> dict[str, set[str]]:
+    """What of each section waits for the practice or came back from it. Of those that are hidden only what
+    became of the last thing sent: which entry or question it is about is not to be told."""
     known: dict[str, set[str]] = {}
-    rows = EntryChange.objects.for_member(member).latest_of_each()
+    rows = EntryChange.objects.for_member(member).latest_of_each().exclude(section__in=hidden)
     rows = rows.filter(decision__in=[Decision.WAITING, Decision.RETURNED])
     for section, decision in rows.order_by().values_list("section", "decision").distinct():
         known.setdefault(section, set()).add(decision)
-    return known
+    return known | (_decisions_on_the_last(member, hidden) if hidden else {})
+
+
+def _decisions_on_the_last(member: Member, sections: Collection[str]) -> dict[str, set[str]]:
+    last: dict[str, tuple[int, set[str]]] = {}
+    rows = EntryChange.objects.for_member(member).filter(section__in=sections).order_by("pk")
+    for section, submission, decision in rows.values_list("section", "submission", "decision"):
+        if section not in last or last[section][0] != submission:
+            last[section] = (submission, set())
+        last[section][1].add(decision)
+    return {section: decisions for section, (_submission, decisions) in last.items()}
 
 
 @dataclass(frozen=True)
@@ -181,13 +191,6 @@ class Summary:
     answered: int
     returned: int
     last_confirmed_at: datetime.datetime | None
-
-    @property
-    def words(self) -> str:
-        return _("%(answered)d of %(asked)d topics answered") % {
-            "answered": self.answered,
-            "asked": self.asked,
-        }
 
 
 def history_summary(member: Member) -> Summary:

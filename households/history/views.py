@@ -52,7 +52,8 @@ def topic_list(request: MemberRequest, member: Member) -> HttpResponse:
     """The topics that this person is asked, each with what is known of it."""
     topics = topics_of(member, request.household_session.account)
     counts = current_counts(member)
-    decisions = decisions_to_know(member)
+    hidden = [topic.section for topic in topics if topic.is_hidden]
+    decisions = decisions_to_know(member, hidden)
     audit.record(audit.Action.VIEW, "ok", request=request, object_type="history")
     context = {
         "rows": [
@@ -180,7 +181,7 @@ def _topic_page(
         "asks_answer": not current,
         "shows_list": topic.is_answered and not topic.is_hidden,
         "form": form,
-        "page": PageForm(initial={"version": topic.version}),
+        "page": _page_showing(topic),
     }
     return render(request, "households/history/topic.html", context, status=status)
 
@@ -339,8 +340,7 @@ def _questions_answer(request: MemberRequest, member: Member, topic: Topic) -> H
         return _questions_conflict(request, member, topic, form, conflicts)
     kept.let_go(request.household_session.account, member, page)
     if not saved:
-        messages.success(request, _("Nothing was different, so nothing was sent."))
-        return redirect(member_url(request, "history_topic", section=topic.section))
+        return _nothing_different(request, topic)
     return _saved(request, member, topic)
 
 
@@ -379,7 +379,7 @@ def _questions_page(
         # The one whose errors stand on top.
         "form": answer_form if answer_form.errors else form,
         "sent": PageForm(_posted(request) if form.is_bound else None),
-        "page": PageForm(initial={"version": topic.version}),
+        "page": _page_showing(topic),
         "returned": _returned(member, topic),
         "kept": bool(typed),
         "was_deleted": was_deleted,
@@ -529,8 +529,7 @@ def _entry_save(
     if page:
         kept.let_go(request.household_session.account, member, page)
     if not changed:
-        messages.success(request, _("Nothing was different, so nothing was sent."))
-        return redirect(member_url(request, "history_topic", section=topic.section))
+        return _nothing_different(request, topic)
     return _saved(request, member, topic, stay=True)
 
 
@@ -650,8 +649,13 @@ def _about(member: Member, topic: Topic) -> dict[str, Any]:
 
 def _came_back(member: Member, topic: Topic) -> bool:
     """Whether the practice returned something of a topic of which it is not shown what, or why."""
-    changes = EntryChange.objects.for_member(member).filter(section=topic.section)
-    return changes.filter(decision=Decision.RETURNED).latest_of_each().exists()
+    decisions = decisions_to_know(member, [topic.section])
+    return Decision.RETURNED in decisions.get(topic.section, ())
+
+
+def _page_showing(topic: Topic) -> PageForm:
+    """Of what is hidden not even how often it changed."""
+    return PageForm(initial={"version": None if topic.is_hidden else topic.version})
 
 
 def _posted(request: MemberRequest) -> Any:
@@ -682,6 +686,11 @@ def _let_go(request: MemberRequest, member: Member, page: str) -> HttpResponse:
     kept.let_go(request.household_session.account, member, page)
     messages.success(request, _("What you typed is deleted."))
     return redirect(request.path)
+
+
+def _nothing_different(request: MemberRequest, topic: Topic) -> HttpResponse:
+    messages.success(request, _("Nothing was different, so nothing was sent."))
+    return redirect(member_url(request, "history_topic", section=topic.section))
 
 
 def _saved(

@@ -81,6 +81,29 @@ def test_answers_may_be_given_anew_without_seeing_the_old_ones(elena, cast):
     assert list(changes) == [("added", "replaced"), ("added", "waiting"), ("changed", "waiting")]
 
 
+@pytest.mark.parametrize("decided", [False, True])
+def test_nobody_finds_out_by_trying(elena, cast, desk, decided):
+    """The same answer as before and another one look alike, in the answer and in everything after it."""
+    seen = []
+    for tried in ("low", "good"):
+        EntryChange.objects.all().delete()
+        Fact.objects.all().delete()
+        SectionState.objects.all().delete()
+        elena.send("wellbeing/add/", mood="low", worry="often")
+        if decided:
+            for change in EntryChange.objects.order_by("pk"):
+                desk.give_back(change) if change.values["value"] == "often" else desk.accept(change)
+        SectionState.objects.update(confirmed_at="2020-01-02T12:00:00Z")
+        answer = elena.send("wellbeing/add/", mood=tried)
+        pages = [elena.get(), elena.get("wellbeing/"), elena.get("wellbeing/add/")]
+        seen.append([answer.status_code, answer.headers["Location"], *map(text_of, pages)])
+        assert "January 2, 2020" not in text_of(pages[1])
+        versions = page_of(pages[1]).xpath("//input[contains(@name, 'version')]/@value")
+        assert set(versions) <= {"0"}
+        assert "answer anew." not in text_of(pages[1]).replace("now, answer anew.", "")
+    assert seen[0] == seen[1]
+
+
 def test_two_browsers_get_no_page_that_shows_the_other_ones_answer(elena, cast):
     typed = fields_of(elena.get("wellbeing/add/"), "questions", mood="low")
     other = Chart(Client(), "rivera@example.org", "Elena", "1985/04/12")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
@@ -13,7 +14,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from households.history.models import EntryChange, Section, SectionSetting, SectionState
 from households.history.sections import history_summary
-from households.models import Member
+from households.models import KeptText, Member
 from households.submissions.models import Submission
 from tests.cast import member
 from tests.households.history.conftest import Chart, entries_on, page_of
@@ -213,6 +214,17 @@ def test_two_browsers_with_none_and_not_sure(mia, cast):
     assert topics_on(mia.get())["allergies"] == "none"
 
 
+def test_an_answer_sent_from_an_old_page_is_chosen_again_and_not_sent(mia):
+    old, typed = f"{mia.history}allergies/", {**fields_of(mia.get("allergies/")), "answer": "none"}
+    mia.open("Mia", "2016/04/27")
+    assert mia.client.post(old, typed).status_code == 409
+    page = mia.get("allergies/")
+    assert fields_of(page)["answer"] == ["none"]
+    assert EntryChange.objects.count() == 0
+    assert mia.post("allergies/", **fields_of(page)).status_code == 302
+    assert KeptText.objects.count() == 0
+
+
 # --- Nothing has changed --------------------------------------------------------------
 
 
@@ -288,6 +300,24 @@ def test_a_returned_none_says_why_until_the_topic_is_answered_anew(mia, desk):
     mia.add("allergies", substance="Bee stings")
     assert "You told us about bees." not in text_of(mia.get("allergies/"))
     assert "Returned by the practice" not in text_of(mia.get())
+
+
+# --- at the same moment ---------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_five_first_looks_at_the_same_moment_make_each_state_once(mia, cast):
+    def look(_number: int) -> int:
+        browser = Client()
+        browser.cookies = mia.client.cookies.__class__(mia.client.cookies.output(header=""))
+        try:
+            return browser.get(mia.history).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as looks:
+        assert set(looks.map(look, range(5))) == {200}
+    assert SectionState.objects.for_member(cast.mia).count() == 13
 
 
 # --- cost and the summary -------------------------------------------------------------
