@@ -12,6 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from households.models import MemberOwned, MemberOwnedQuerySet, PracticeOwned
@@ -252,6 +253,8 @@ class FieldSetting(PracticeOwned):
         default=False,
         help_text=_("What a family changes is on file at once; staff need not look."),
     )
+    # Who confirmed before then may not have been asked for it.
+    required_since = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("field of the details")
@@ -266,6 +269,13 @@ class FieldSetting(PracticeOwned):
 
     def __str__(self) -> str:
         return self.field
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.is_required:
+            self.required_since = None
+        elif self.required_since is None:
+            self.required_since = timezone.now()
+        super().save(*args, **kwargs)
 
     def clean(self) -> None:
         super().clean()

@@ -29,6 +29,7 @@ def tasks_of(
     asked: Sequence[RequestRow],
     documents: Sequence[DocumentRow],
     standing: Standing,
+    missing: int,
 ) -> list[Task]:
     """What the practice waits for first. Each task has a title, the page to go to, a status for the style
     sheet with its words, and whether it is done: None where there is nothing to do."""
@@ -38,7 +39,7 @@ def tasks_of(
         *_to_answer(request, asked, sent),
         *_to_send_again(request, asked, sent),
         *_to_open(request, shared),
-        _details_task(request, standing),
+        _details_task(request, standing, missing),
         *_history_task(request, standing),
         _documents_task(request, sent),
     ]
@@ -51,7 +52,7 @@ def page_of(request: MemberRequest, document: DocumentRow) -> str:
 # --- details and history --------------------------------------------------------------
 
 
-def _details_task(request: MemberRequest, standing: Standing) -> Task:
+def _details_task(request: MemberRequest, standing: Standing, missing: int) -> Task:
     task: Task = {
         "title": _("Contact details"),
         "url": member_url(request, "demographics"),
@@ -60,6 +61,14 @@ def _details_task(request: MemberRequest, standing: Standing) -> Task:
         return {**task, **_returned()}
     if not _is_fresh(standing.confirmed_at):
         return {**task, **_to_confirm(standing.confirmed_at)}
+    if missing:
+        words = ngettext(
+            "The practice needs %(count)d more answer",
+            "The practice needs %(count)d more answers",
+            missing,
+        )
+        words %= {"count": missing}
+        return {**task, "status": "not-started", "status_words": words, "done": False}
     if standing.waiting:
         count = standing.waiting
         words = ngettext(

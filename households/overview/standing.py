@@ -16,7 +16,8 @@ from django.db import connection
 from households.history.sections import applies_to
 from households.models import Member
 
-# The latest that was sent, and was not taken back; when the details were last confirmed; the latest change
+# The latest that was sent, and was not taken back; when the details were last confirmed; since when the
+# practice has needed the field that it needs since the shortest; the latest change
 # of each field or contact that the practice has not accepted, where families may change it; every topic that
 # the practice asks, and whether something of it was returned that no later change took the place of.
 _STATEMENT = """
@@ -32,6 +33,9 @@ UNION ALL
 SELECT 'confirmed', '', '', confirmed_at, NULL, NULL, NULL, NULL, NULL, NULL
 FROM demographics_details
 WHERE member_id = %(member)s
+UNION ALL
+SELECT 'required', '', '', MAX(required_since), NULL, NULL, NULL, NULL, NULL, NULL
+FROM demographics_fieldsetting
 UNION ALL
 SELECT 'change', decision, '', decided_at, NULL, NULL, NULL, NULL, NULL, NULL
 FROM demographics_detailchange AS change
@@ -81,6 +85,7 @@ class Standing:
 
     sent: list[SentRow] = field(default_factory=list)
     confirmed_at: datetime.datetime | None = None
+    required_since: datetime.datetime | None = None
     waiting: int = 0
     returned: int = 0
     topics_asked: int = 0
@@ -88,6 +93,13 @@ class Standing:
     topics_returned: int = 0
     topics_confirmed_at: datetime.datetime | None = None
     private_topics: set[str] = field(default_factory=set)
+
+    @property
+    def asked_since(self) -> bool:
+        """Whether the practice needs something that it did not need when all was last confirmed."""
+        if self.required_since is None or self.confirmed_at is None:
+            return False
+        return self.required_since > self.confirmed_at
 
 
 def standing_of(member: Member) -> Standing:
@@ -104,6 +116,8 @@ def standing_of(member: Member) -> Standing:
             standing.sent.append(SentRow(word, about, first, *others))
         elif what == "confirmed":
             standing.confirmed_at = first
+        elif what == "required":
+            standing.required_since = first
         elif what == "change" and word == "waiting":
             standing.waiting += 1
         elif what == "change":

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts import audit
 from households import kept
 from households.binding import member_url
+from households.demographics.standing import AllStanding
 from households.history.sections import is_shared
 from households.models import Member
 from households.overview.checklist import page_of, tasks_of
@@ -31,7 +32,15 @@ def overview(request: MemberRequest, member: Member) -> HttpResponse:
     """What is to do, what the practice shared, what happened lately, what was typed and not sent."""
     documents = documents_of(member)
     standing = standing_of(member)
-    tasks = tasks_of(request, asked=asked_for(member), documents=documents, standing=standing)
+    # Asked only where it can be so: “This is all correct” is not taken while something is missing.
+    missing = len(AllStanding.of(member).missing()) if standing.asked_since else 0
+    tasks = tasks_of(
+        request,
+        asked=asked_for(member),
+        documents=documents,
+        standing=standing,
+        missing=missing,
+    )
     audit.record(audit.Action.VIEW, "ok", request=request, object_type="overview")
     shared = [document for document in documents if not document.status]
     context = {

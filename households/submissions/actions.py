@@ -201,39 +201,41 @@ def proposal_decide(
 def submission_settle(
     *, request: HttpRequest, submission: Submission, proposals: ProposalQuerySet
 ) -> None:
-    """What becomes of the envelope when the last of its `proposals` is decided on: filed, returned, or
-    accepted in part. While one waits, nothing."""
-    decided = [*proposals.filter(submission=submission).order_by("pk")]
-    if any(proposal.waits for proposal in decided):
-        return
-    returned = [proposal for proposal in decided if proposal.decision == Decision.RETURNED]
-    kept = [proposal for proposal in decided if proposal.decision in _KEPT]
-    if not returned:
-        submission_file(request=request, submission=submission)
-    elif kept:
+    """What becomes of the envelope when the practice has decided on the last of its `proposals`: filed,
+    returned, or accepted in part. While one waits, nothing."""
+    outcome, reason = _outcome(submission, proposals)
+    if outcome is Status.RETURNED:
+        submission_return(request=request, submission=submission, reason=reason)
+    elif outcome is Status.PARTLY:
         submission_accept_partly(request=request, submission=submission)
-    else:
-        submission_return(request=request, submission=submission, reason=returned[0].reason)
+    elif outcome is not None:
+        submission_file(request=request, submission=submission)
 
 
 def submission_run_out(
     *, request: MemberRequest, submission: Submission, proposals: ProposalQuerySet
 ) -> None:
-    """The family replaced or took back one of its `proposals` itself. Where nothing of it waits any more,
-    nobody at the practice has anything left to decide on: it is taken back, or stands as it was decided."""
-    sent = [*proposals.filter(submission=submission)]
-    if any(proposal.waits for proposal in sent):
-        return
-    returned = [proposal for proposal in sent if proposal.decision == Decision.RETURNED]
-    kept = [proposal for proposal in sent if proposal.decision in _KEPT]
-    undecided = {Status.RECEIVED, Status.SEEN}
-    if not returned and not kept:
-        if not submission_withdraw(request=request, submission=submission):
-            # Seen, and for nothing: somebody looked at what does not count any more.
-            _step(submission, undecided, Status.FILED, "filed_at")
-    elif not returned:
-        _step(submission, undecided, Status.FILED, "filed_at")
-    elif kept:
-        _step(submission, undecided, Status.PARTLY, "partly_at")
-    else:
-        _step(submission, undecided, Status.RETURNED, "returned_at", reason=returned[0].reason)
+    """The family replaced or took back one of its `proposals` itself. Where none waits any more, nobody at
+    the practice has anything left to decide on: it is taken back, or stands as it was decided."""
+    outcome, reason = _outcome(submission, proposals)
+    if outcome is Status.WITHDRAWN:
+        if submission_withdraw(request=request, submission=submission):
+            return
+        # Seen, and for nothing: somebody looked at what does not count any more.
+        outcome = Status.FILED
+    if outcome is not None:
+        undecided = {Status.RECEIVED, Status.SEEN}
+        _step(submission, undecided, outcome, f"{outcome}_at", reason=reason)
+
+
+def _outcome(submission: Submission, proposals: ProposalQuerySet) -> tuple[Status | None, str]:
+    """What the decisions on all of its parts make of it, with the reason of a return; None while one of
+    them waits. Where the family itself replaced all of them, it is as if it had taken it back."""
+    parts = [*proposals.filter(submission=submission).order_by("pk")]
+    if any(part.waits for part in parts):
+        return None, ""
+    reasons = [part.reason for part in parts if part.decision == Decision.RETURNED]
+    kept = any(part.decision in _KEPT for part in parts)
+    if reasons:
+        return (Status.PARTLY, "") if kept else (Status.RETURNED, reasons[0])
+    return (Status.FILED if kept else Status.WITHDRAWN), ""

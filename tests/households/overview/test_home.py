@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from households.demographics.models import DetailChange, Details
+from households.demographics.models import DetailChange, Details, FieldSetting
 from households.history.models import EntryChange, Section, SectionSetting, SectionState
 from households.models import Member
 from households.submissions.models import Submission
@@ -111,6 +111,23 @@ def test_what_was_confirmed_a_year_ago_is_to_be_looked_at_again(family):
     words, status = task(family, "Contact details")
     assert words.startswith("Look again: last confirmed ")
     assert status == "not-started"
+
+
+def test_what_the_practice_needs_since_then_is_to_do(family, staff, cast):
+    confirm(family)
+    setting = FieldSetting.objects.get(field="occupation")
+    page = f"/admin/demographics/fieldsetting/{setting.pk}/change/"
+    assert staff.post(page, fields_of(staff.get(page), shown="required")).status_code == 302
+    assert task(family, "Contact details") == (
+        "The practice needs 1 more answer",
+        "not-started",
+    )
+    change(family, "occupation", occupation="Dancer")
+    assert task(family, "Contact details") == ("1 change waits for the practice", "sent")
+    decide(staff, DetailChange.objects.get(), "accept")
+    assert task(family, "Contact details")[1] == "done"
+    assert staff.post(page, fields_of(staff.get(page), shown="editable")).status_code == 302
+    assert task(family, "Contact details")[1] == "done"
 
 
 def test_history_topic_by_topic(family, staff):
