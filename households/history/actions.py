@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -28,7 +28,11 @@ from households.history.models import (
 from households.history.sections import make_states
 from households.models import Member
 from households.requests import MemberRequest
-from households.submissions.actions import submission_begin, submission_continue
+from households.submissions.actions import (
+    submission_begin,
+    submission_continue,
+    submission_run_out,
+)
 from households.submissions.models import Proposal, Submission
 
 Action = EntryChange.Action
@@ -64,9 +68,11 @@ def entry_add(
         page = _page(sending_id, section, "", values)
         if _sent_before(member, page):
             return
-        _replace_waiting(_waiting_locked(member, section))
+        waiting = _waiting_locked(member, section)
+        _replace_waiting(waiting)
         entry = model(member=member, **values)
         _write(request, state, member, entry, Action.ADDED, page, before={})
+        _run_out(request, member, waiting)
 
 
 def entry_change(
@@ -101,6 +107,7 @@ def entry_change(
         entry.version += 1
         action = _ACTIONS.get(values.get("status", ""), Action.CHANGED)
         _write(request, state, member, entry, action, page, before=before)
+        _run_out(request, member, waiting)
     return True
 
 
@@ -124,6 +131,7 @@ def facts_save(
     is as it was is recorded too: whoever shares the login must not find out by trying.
     """
     saved, conflicts = 0, []
+    replaced: list[EntryChange] = []
     with transaction.atomic():
         state = _state_locked(member, section)
         waiting = _all_waiting_locked(member, section)
@@ -150,6 +158,7 @@ def facts_save(
                 if not _shown_then(member, fact, versions.get(topic), after):
                     conflicts.append(topic)
                 continue
+            replaced += waiting.get(fact.public_id, [])
             _replace_waiting(waiting.get(fact.public_id, []))
             _set(fact, after)
             fact.version += 1
@@ -157,7 +166,9 @@ def facts_save(
             _write(request, state, member, fact, action, page, before=before)
             saved += 1
         if saved:
+            replaced += waiting.get(None, [])
             _replace_waiting(waiting.get(None, []))
+            _run_out(request, member, replaced)
     return saved, conflicts
 
 
@@ -215,7 +226,8 @@ def section_answer(
                 raise ChangedMeanwhile
             if has_current:
                 raise HasCurrentEntries
-        _replace_waiting(_waiting_locked(member, section))
+        waiting = _waiting_locked(member, section)
+        _replace_waiting(waiting)
         submission = _envelope(request, member, section)
         before = state.answer
         if not has_current:
@@ -234,6 +246,7 @@ def section_answer(
                 values={"answer": answer},
             ),
         )
+        _run_out(request, member, waiting)
 
 
 def section_confirm(
@@ -344,6 +357,14 @@ def _replace_waiting(waiting: list[EntryChange]) -> None:
     for change in waiting:
         change.decision, change.decided_at = Decision.REPLACED, timezone.now()
         change.save(update_fields=["decision", "decided_at"])
+
+
+def _run_out(request: MemberRequest, member: Member, replaced: Iterable[EntryChange]) -> None:
+    """An envelope all of whose parts were replaced by later ones leaves the practice nothing to look at."""
+    theirs = EntryChange.objects.for_member(member)
+    envelopes = {change.submission_id: change.submission for change in replaced}
+    for submission in envelopes.values():
+        submission_run_out(request=request, submission=submission, proposals=theirs)
 
 
 def _page(
