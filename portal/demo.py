@@ -40,17 +40,17 @@ READY = "rivera@family.example"
 TO_SET_UP = "moreno@family.example"
 STAFF = "owner@harbor.example"
 
-# email, first name, preferred name, last name, date of birth, relationship
+# email, first name, preferred name, last name, date of birth, sex, relationship
 PEOPLE = (
-    (READY, "Elena", "", "Rivera", (1985, 4, 12), "self"),
-    (READY, "Joseph", "Joe", "Rivera", (1983, 11, 2), "spouse"),
-    (READY, "Mia", "", "Rivera", (2016, 4, 27), "child"),
-    (READY, "Leo", "", "Rivera", (2020, 2, 29), "child"),
-    (READY, "Lia", "", "Rivera", (2020, 2, 29), "child"),
-    (TO_SET_UP, "José", "", "Moreno", (1979, 9, 15), "self"),
-    (TO_SET_UP, "Mia", "", "Moreno", (2016, 4, 27), "child"),
-    (TO_SET_UP, "Ana", "", "Moreno", (2018, 7, 8), "child"),
-    (TO_SET_UP, "Anna", "", "Moreno", (2018, 7, 8), "child"),
+    (READY, "Elena", "", "Rivera", (1985, 4, 12), "F", "self"),
+    (READY, "Joseph", "Joe", "Rivera", (1983, 11, 2), "M", "spouse"),
+    (READY, "Mia", "", "Rivera", (2016, 4, 27), "F", "child"),
+    (READY, "Leo", "", "Rivera", (2020, 2, 29), "M", "child"),
+    (READY, "Lia", "", "Rivera", (2020, 2, 29), "F", "child"),
+    (TO_SET_UP, "José", "", "Moreno", (1979, 9, 15), "M", "self"),
+    (TO_SET_UP, "Mia", "", "Moreno", (2016, 4, 27), "F", "child"),
+    (TO_SET_UP, "Ana", "", "Moreno", (2018, 7, 8), "F", "child"),
+    (TO_SET_UP, "Anna", "", "Moreno", (2018, 7, 8), "F", "child"),
 )
 
 
@@ -88,7 +88,8 @@ def _load(staff_password: str) -> None:
             "sender": "portal@harbor.example",
         },
     )
-    for number, (email, first, preferred, last, born, relationship) in enumerate(PEOPLE, start=1):
+    for number, person in enumerate(PEOPLE, start=1):
+        email, first, preferred, last, born, sex, relationship = person
         Member.objects.create(
             patient_id=f"D{number:03}",
             mrn=f"{1000 + number}",
@@ -96,6 +97,7 @@ def _load(staff_password: str) -> None:
             preferred_name=preferred,
             last_name=last,
             date_of_birth=datetime.date(*born),
+            sex=sex,
             email=email,
             relationship_to_household=relationship,
         )
@@ -282,6 +284,6 @@ def _people_of(email: str) -> list[str]:
     return [
         f"      {first}, {year:04}/{month:02}/{day:02}"
         + (f" (or {preferred})" if preferred else "")
-        for on_file, first, preferred, _last, (year, month, day), _relationship in PEOPLE
+        for on_file, first, preferred, _last, (year, month, day), *_rest in PEOPLE
         if on_file == email
     ]

@@ -122,7 +122,7 @@ class _Chart:
 def _load_details(chart: _Chart) -> None:
     mia = chart.member
     mia.address_1, mia.city, mia.state, mia.postal_code = "4 Lantern Lane", "Harbor", "MA", "02100"
-    mia.mobile_phone, mia.preferred_language, mia.sex = "(617) 555-0123", "en", "F"
+    mia.mobile_phone, mia.preferred_language = "(617) 555-0123", "en"
     mia.save()
     confirmed = chart.sent(Submission.Kind.DEMOGRAPHICS, days=40, filed=True)
     Details.objects.create(

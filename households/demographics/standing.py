@@ -9,13 +9,13 @@ import datetime
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from households.demographics.fields import CONTACTS, FIELDS, Field, OnFile, Values
-from households.demographics.models import DetailChange, Details, FieldSetting
+from households.demographics.models import DetailChange, FieldSetting
 from households.models import Member
 
 Decision = DetailChange.Decision
@@ -166,46 +166,6 @@ def _contact_rows(on_file: OnFile, latest: dict[tuple[str, str], DetailChange]) 
         if field == CONTACTS.key and change.decision in undecided and change.values
     ]
     return [*rows, *(row for row in others if row not in rows)]
-
-
-# --- for the member's home ------------------------------------------------------------
-
-
-class OpenChange(NamedTuple):
-    """What the home page says of a change; `row` is that of a contact."""
-
-    field: str
-    row: str
-    decision: str
-    proposed_at: datetime.datetime
-    decided_at: datetime.datetime | None
-
-
-class OpenDetails(NamedTuple):
-    waiting: list[OpenChange]
-    returned: list[OpenChange]
-    confirmed_at: datetime.datetime | None
-
-
-def open_details(member: Member) -> OpenDetails:
-    """What waits, what was returned and is to do, and when all was last confirmed. Two queries."""
-    confirmed = Details.objects.for_member(member).values_list("confirmed_at", flat=True).first()
-    changeable = FieldSetting.objects.filter(shown__in=_CHANGEABLE).values("field")
-    rows = (
-        DetailChange.objects.for_member(member)
-        .latest_of_each()
-        .filter(decision__in=[Decision.WAITING, Decision.RETURNED], field__in=changeable)
-    )
-    changes = [OpenChange(*row) for row in rows.values_list(*OpenChange._fields)]
-    return OpenDetails(
-        waiting=[one for one in changes if one.decision == Decision.WAITING],
-        returned=[
-            one
-            for one in changes
-            if one.decision == Decision.RETURNED and _is_open(one.decided_at, confirmed)
-        ],
-        confirmed_at=confirmed,
-    )
 
 
 def field_label(key: str) -> str:

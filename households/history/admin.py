@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -20,7 +20,6 @@ from households.history.actions import change_accept
 from households.history.forms import FORMS, fact_form
 from households.history.models import Entry, EntryChange, Section, SectionSetting, SectionState
 from households.history.words import answer_in_words, change_title, lines_of
-from households.submissions.actions import submission_settle
 from households.submissions.models import Submission
 from households.submissions.review import Line, ReviewAdmin
 
@@ -110,17 +109,6 @@ class EntryChangeAdmin(ReviewAdmin):
                     "topic is private. Talk to the person, and return this."
                 )
         return ""
-
-    def _of(self, request: HttpRequest, submission_pk: int) -> HttpResponse:
-        """Of what the family has replaced by later changes there is nothing left to decide."""
-        response = super()._of(request, submission_pk)
-        if request.method == "GET" and self.has_change_permission(request):
-            submission = self._submission_or_404(request, submission_pk)
-            theirs = EntryChange.objects.for_member(submission.member)
-            replaced = theirs.filter(submission=submission)
-            if replaced.exists() and submission.status == Submission.Status.SEEN:
-                submission_settle(request=request, submission=submission, proposals=theirs)
-        return response
 
 
 def _said(entry: Entry | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, Subquery, Value
+from django.db.models import Count, Value
 
 from accounts.models import HouseholdAccount
 from households.history.models import (
@@ -135,11 +135,6 @@ def hidden_sections(account: HouseholdAccount) -> frozenset[str]:
     return private if private and is_shared(account) else frozenset()
 
 
-def is_private_for(account: HouseholdAccount, section: str) -> bool:
-    """Whether this login may send this section, and see nothing of it."""
-    return section in hidden_sections(account)
-
-
 def is_shared(account: HouseholdAccount) -> bool:
     """Whether somebody else could be reading."""
     return len(Member.objects.in_household_of(account).values_list("pk")[:2]) > 1
@@ -181,41 +176,3 @@ def _decisions_on_the_last(member: Member, sections: Collection[str]) -> dict[st
             last[section] = (submission, set())
         last[section][1].add(decision)
     return {section: decisions for section, (_submission, decisions) in last.items()}
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What the person's home says of the history."""
-
-    asked: int
-    answered: int
-    returned: int
-    last_confirmed_at: datetime.datetime | None
-
-
-def history_summary(member: Member) -> Summary:
-    """One query, whether or not anybody has looked at the history yet. `returned` counts topics."""
-    state = SectionState.objects.for_member(member).filter(section=OuterRef("section"))
-    returned = (
-        EntryChange.objects.for_member(member)
-        .latest_of_each()
-        .filter(section=OuterRef("section"), decision=Decision.RETURNED)
-    )
-    rows = (
-        SectionSetting.objects.filter(is_asked=True)
-        .order_by()
-        .annotate(
-            answer=Subquery(state.values("answer")),
-            confirmed_at=Subquery(state.values("confirmed_at")),
-            is_returned=Exists(returned),
-        )
-        .values_list("section", "answer", "confirmed_at", "is_returned")
-    )
-    asked = [row for row in rows if applies_to(member, row[0])]
-    confirmed = [confirmed_at for _section, _answer, confirmed_at, _is in asked if confirmed_at]
-    return Summary(
-        asked=len(asked),
-        answered=sum(row[1] not in {None, Answer.NOT_ASKED} for row in asked),
-        returned=sum(row[3] for row in asked),
-        last_confirmed_at=max(confirmed, default=None),
-    )

@@ -94,8 +94,8 @@ def _history_task(request: MemberRequest, standing: Standing) -> list[Task]:
         return [{**task, "status": status, "status_words": words, "done": False}]
     if not standing.topics_asked:
         return []
-    if not _is_fresh(standing.topics_confirmed_at):
-        return [{**task, **_to_confirm(standing.topics_confirmed_at)}]
+    if not _is_fresh(standing.topics_oldest_at):
+        return [{**task, **_to_confirm(standing.topics_oldest_at)}]
     return [{**task, **_confirmed(standing.topics_confirmed_at)}]
 
 

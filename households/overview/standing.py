@@ -91,7 +91,9 @@ class Standing:
     topics_asked: int = 0
     topics_answered: int = 0
     topics_returned: int = 0
+    # When any of them, and the one that was left longest, was last answered or confirmed.
     topics_confirmed_at: datetime.datetime | None = None
+    topics_oldest_at: datetime.datetime | None = None
     private_topics: set[str] = field(default_factory=set)
 
     @property
@@ -142,8 +144,9 @@ def _add_topic(
     standing.topics_answered += answer != "not-asked"
     standing.topics_returned += is_returned
     if confirmed_at is not None:
-        before = standing.topics_confirmed_at
-        standing.topics_confirmed_at = max(before or confirmed_at, confirmed_at)
+        latest, oldest = standing.topics_confirmed_at, standing.topics_oldest_at
+        standing.topics_confirmed_at = max(latest or confirmed_at, confirmed_at)
+        standing.topics_oldest_at = min(oldest or confirmed_at, confirmed_at)
 
 
 def _moment(value: Any) -> datetime.datetime | None:

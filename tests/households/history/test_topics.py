@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from households.history.models import EntryChange, Section, SectionSetting, SectionState
-from households.history.sections import history_summary
 from households.models import KeptText, Member
+from households.overview.standing import standing_of
 from households.submissions.models import Submission
 from tests.cast import member
 from tests.households.history.conftest import Chart, entries_on, page_of
@@ -334,10 +334,10 @@ def test_the_first_look_costs_a_few_queries_more_and_the_same_for_everybody(mia,
 
 def test_the_summary_for_the_home_is_one_query_and_true_at_every_moment(mia, cast, desk):
     with CaptureQueriesContext(connection) as queries:
-        summary = history_summary(cast.mia)
+        summary = standing_of(cast.mia)
     assert len(queries) == 1
-    assert (summary.asked, summary.answered, summary.returned) == (13, 0, 0)
-    assert summary.last_confirmed_at is None
+    assert (summary.topics_asked, summary.topics_answered, summary.topics_returned) == (13, 0, 0)
+    assert summary.topics_confirmed_at is None
     mia.send("conditions/", answer="none")
     mia.add("allergies", substance="Penicillin")
     desk.give_back(EntryChange.objects.get(section="allergies"))
@@ -345,10 +345,10 @@ def test_the_summary_for_the_home_is_one_query_and_true_at_every_moment(mia, cas
     for number in range(30):
         mia.add("medications", name=f"Vitamin {number}", kind="supplement")
     with CaptureQueriesContext(connection) as queries:
-        summary = history_summary(cast.mia)
+        summary = standing_of(cast.mia)
     assert len(queries) == 1
-    assert (summary.asked, summary.answered, summary.returned) == (12, 3, 1)
+    assert (summary.topics_asked, summary.topics_answered, summary.topics_returned) == (12, 3, 1)
     state = SectionState.objects.for_member(cast.mia).get(section="medications")
-    assert summary.last_confirmed_at == state.confirmed_at
+    assert summary.topics_confirmed_at == state.confirmed_at
     grown = Member.objects.get(pk=cast.elena.pk)
-    assert history_summary(grown).asked == 11
+    assert standing_of(grown).topics_asked == 11
