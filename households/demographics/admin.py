@@ -100,11 +100,10 @@ class DetailChangeAdmin(ReviewAdmin):
         if not proposal.values or proposal.field == "email":
             return None
         standing = Standing(field, proposal.row, self._now(proposal), proposal)
-        form = form_of(field)
-        return _for_staff(form)(
+        return _for_staff(field)(
             data,
             on_file=standing.on_file,
-            initial={**form.typed(proposal.values), "seen": standing.fingerprint},
+            initial={**form_of(field).typed(proposal.values), "seen": standing.fingerprint},
         )
 
     def accept(
@@ -180,7 +179,7 @@ class DetailChangeAdmin(ReviewAdmin):
             if request.method == "POST":
                 member = member_locked(member)
             standing = standing_of(member, about, str(row or ""))
-            form = _for_staff(form_of(about))(
+            form = _for_staff(about)(
                 request.POST if request.method == "POST" else None,
                 on_file=standing.on_file,
                 initial={
@@ -188,8 +187,14 @@ class DetailChangeAdmin(ReviewAdmin):
                     "seen": standing.fingerprint,
                 },
             )
+            if about.repeats and standing.on_file:
+                form.fields["ended"] = forms.BooleanField(
+                    label=_("No longer a contact"), required=False
+                )
             if request.method == "POST" and form.is_valid():
+                ended = form.cleaned_data.pop("ended", False)
                 values = about.spelled_as(standing.on_file, form.cleaned_data)
+                values = {} if ended else values
                 changed = put_on_file(member=member, field=about, values=values, row=standing.row)
                 if IDENTITY & changed:
                     end_for_members([member])
@@ -238,8 +243,9 @@ def _is_another_members(member: Member, row: uuid.UUID) -> bool:
     return Contact._default_manager.filter(public_id=row).exclude(member=member).exists()
 
 
-def _for_staff(form: type[ChangeForm]) -> type[ChangeForm]:
+def _for_staff(field: Field) -> type[ChangeForm]:
     """The family's form, which knows what was on file when staff opened it (SECURITY R-RE-2)."""
+    form = form_of(field)
 
     def clean(self: Any) -> dict[str, Any]:
         cleaned: dict[str, Any] = form.clean(self) or {}
@@ -247,12 +253,15 @@ def _for_staff(form: type[ChangeForm]) -> type[ChangeForm]:
         if not constant_time_compare(self.data.get("seen", ""), now):
             self.data = self.data.copy()
             self.data["seen"] = now
-            raise ValidationError(
-                _(
-                    "What is on file, or what the family sent, was changed after you opened this page. "
-                    "Compare, and press the button again to put on file what stands here."
-                )
+            text = _(
+                "What is on file, or what the family sent, was changed after you opened this page. "
+                "Compare, and press the button again to put on file what stands here."
             )
+            on_file = [
+                _("%(field)s on file now: %(value)s") % {"field": label, "value": words or "–"}
+                for label, words in field.words(self.on_file)
+            ]
+            raise ValidationError([text, *on_file])
         cleaned.pop("seen", None)
         return cleaned
 

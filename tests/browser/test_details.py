@@ -190,3 +190,19 @@ def test_a_field_is_changed_with_the_keyboard_alone(families: Portal, visitor: V
     keyboard.press("Enter")
     page.locator("[data-notice]").wait_for()
     assert "Spanish" in row(page, "language").inner_text()
+
+
+def test_ticks_and_choices_outlive_the_idle_page(families: Portal, visitor: Visitor):
+    """UX TO-3: nothing was typed, but something was ticked."""
+    page = visitor.page
+    page.clock.install()
+    visitor.sign_in()
+    visitor.go(f"{visitor.choose('Mia', '2016/04/27')}demographics/work_phone/")
+    page.get_by_label("Call", exact=True).check()
+    page.get_by_label("Leave a voice message").check()
+    page.clock.fast_forward(15 * 60 * 1000 + 5000)
+    page.get_by_text("What you typed is back").wait_for()
+    assert page.get_by_label("Call", exact=True).is_checked()
+    assert page.get_by_label("Leave a voice message").is_checked()
+    page.get_by_role("button", name="Delete what I typed").click()
+    assert not page.get_by_label("Call", exact=True).is_checked()

@@ -135,6 +135,8 @@ def test_a_correction_from_an_old_page_is_shown_first(cast, mia, desk):
     answer = desk.client.post(address, opened)
     assert answer.status_code == 200
     assert "was changed after you opened this page" in text_of(answer)
+    assert "City on file now: Staffville" in text_of(answer)
+    assert 'value="Harbortown"' in answer.content.decode()
     assert Member.objects.get(pk=cast.mia.pk).city == "Staffville"
     assert desk.client.post(address, fields_of(answer)).status_code == 302
     assert Member.objects.get(pk=cast.mia.pk).city == "Harbortown"

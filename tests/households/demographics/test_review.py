@@ -318,7 +318,12 @@ def test_staff_correct_a_contact_and_an_insurance(cast, desk):
     fields = fields_of(desk.client.get(new), name="Zoe", relationship="FRND")
     for _press in range(2):
         desk.client.post(new, fields)
-    assert Contact.objects.get().name == "Zoe"
+    contact = Contact.objects.get()
+    assert (contact.name, contact.ended_at) == ("Zoe", None)
+    one = f"{start}contacts/{contact.public_id}/"
+    desk.client.post(one, fields_of(desk.client.get(one), ended="on"))
+    contact.refresh_from_db()
+    assert contact.ended_at is not None
 
 
 def test_staff_and_a_family_at_one_field_the_second_sees_it(cast, mia, desk):
