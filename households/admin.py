@@ -423,6 +423,9 @@ class MemberAdmin(FindsPeople):
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
         obj.set_keys()
         before = Member.objects.get(pk=obj.pk) if change else None
+        if before is not None:
+            changed = [name for name in form.changed_data if hasattr(before, name)]
+            obj.note_list_values({name: getattr(before, name) for name in changed})
         email_change = EmailChange(before, obj)
         if email_change.needs_confirmation:
             confirmed = request.POST.get("confirmed", "")

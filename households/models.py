@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
@@ -165,6 +166,9 @@ class Member(models.Model):
     guarantor_id = models.CharField(_("guarantor's patient id"), max_length=64, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.ACTIVE)
     last_visit = models.DateField(_("last visit"), null=True, blank=True)
+    # Column and value: what the patient list said where somebody has put something newer on file here. The
+    # list does not bring it back until it says something else itself (roster/planning.py).
+    list_values = models.JSONField(default=dict, blank=True, editable=False)
     # What staff search by: prefix look-ups on plain indexes, at any size of the practice.
     first_name_key = models.CharField(max_length=400, editable=False, db_index=True)
     preferred_name_key = models.CharField(max_length=400, editable=False, db_index=True)
@@ -209,6 +213,12 @@ class Member(models.Model):
         self.preferred_name_key = name_key(self.preferred_name)
         self.last_name_key = name_key(self.last_name)
 
+    def note_list_values(self, before: Mapping[str, Any]) -> None:
+        """Columns are changed here, by staff or with a change of the family's; `before` is what stood in
+        them, which is what the patient list said unless it was noted before. Not saved."""
+        plain = {name: plain_value(value) for name, value in before.items()}
+        self.list_values = {**plain, **self.list_values}
+
     @property
     def full_name(self) -> str:
         return " ".join(
@@ -237,6 +247,11 @@ class Member(models.Model):
 
     def also_called_names(self) -> list[str]:
         return [other.name for other in self.also_called.all()]
+
+
+def plain_value(value: Any) -> Any:
+    """A column's value as JSON can carry it."""
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 class AlsoCalled(models.Model):

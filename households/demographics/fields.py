@@ -173,22 +173,23 @@ class Field:
     def write(self, on_file: OnFile, values: Values, row: str = "") -> set[str]:
         """Put `values` on file. Call with the member's row locked. Returns the member's own columns that
         are other than before."""
-        changed: dict[bool, set[str]] = {True: set(), False: set()}
+        before: dict[bool, Values] = {True: {}, False: {}}
         for column in self.columns:
             record = self._lies_on(on_file, column)
-            before = getattr(record, column.name)
+            stood = getattr(record, column.name)
             plain = values.get(column.name, column.empty(type(record)))
             after = column.as_kept(plain, record)
-            if before != after:
+            if stood != after:
                 setattr(record, column.name, after)
-                changed[column.on_member].add(column.name)
-        if changed[False]:
+                before[column.on_member][column.name] = stood
+        if before[False]:
             new = on_file.details.pk is None
-            on_file.details.save(update_fields=None if new else changed[False])
-        if changed[True]:
+            on_file.details.save(update_fields=None if new else set(before[False]))
+        if before[True]:
+            on_file.member.note_list_values(before[True])
             keys = {"email_key", "first_name_key", "preferred_name_key", "last_name_key"}
-            on_file.member.save(update_fields={*changed[True], *keys, "updated_at"})
-        return changed[True]
+            on_file.member.save(update_fields={*before[True], *keys, "list_values", "updated_at"})
+        return set(before[True])
 
     def words(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Label and value of every column, "" where it holds nothing."""

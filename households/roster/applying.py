@@ -44,6 +44,8 @@ def apply(
             Member.objects.bulk_create(members)
             step(len(members))
         _write_changes(plan, step)
+        for pk, left in plan.caught_up:
+            Member.objects.filter(pk=pk).update(list_values=left)
         # Now, and not before: a chart is chosen by the facts that just changed.
         for pks in _chunks([change.pk for change in plan.changes if change.touches_identity]):
             end_for_members([Member(pk=pk) for pk in pks])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from households.matching import name_key
-from households.models import Member
+from households.models import Member, plain_value
 from households.roster import names, on_file
 from households.roster.cleaning import NAME_FIELDS, CleanRow
 from households.roster.columns import FIELDS
@@ -38,6 +38,8 @@ class Change:
 class Plan:
     stamp: tuple[object, ...]
     created: list[Member] = field(default_factory=list)
+    # Members whose noted values are over, with those that are left: the list has caught up.
+    caught_up: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     unchanged: int = 0
     refused: int = 0
@@ -65,7 +67,7 @@ def make_plan(rows: list[CleanRow], practice_emails: set[str]) -> Plan:
             values.pop("pk"): values
             for values in Member.objects.filter(
                 pk__in=[known.pk for _, known in chunk if known]
-            ).values("pk", "patient_id", *_ON_MEMBER, *KEYS)
+            ).values("pk", "patient_id", "list_values", *_ON_MEMBER, *KEYS)
         }
         for row, known in chunk:
             if known is None:
@@ -133,9 +135,22 @@ def _change(row: CleanRow, pk: int, stored: dict[str, Any], plan: Plan) -> Membe
         # A name with lost letters never replaces a whole one.
         if not (name in NAME_FIELDS and names.has_lost_letters(value) and stored[name])
     }
+    noted = stored["list_values"]
+    # What is newer here than in the list stays; what the list itself has changed since then comes in.
+    newer = {name for name, value in values.items() if _is_newer_here(name, value, stored)}
+    values = {name: value for name, value in values.items() if name not in newer}
+    left = {name: value for name, value in noted.items() if name not in values}
     # Without its pk and public id: it is written by its patient_id, see applying.
-    member = Member(**{**stored, **values})
+    member = Member(**{**stored, **values, "list_values": left})
     member.set_keys()
+    if newer:
+        plan.entries.append(
+            Entry(
+                Severity.NOTE, "newer_on_file", row.line, printable(row.patient_id),
+                f"Changed here since the list said it, and kept: {', '.join(sorted(newer))}. Change it in "
+                "the practice's system too.",
+            )
+        )  # fmt: skip
     if row.patient_id != stored["patient_id"] and row.key and row.key[0] == "id":
         plan.entries.append(
             Entry(
@@ -145,10 +160,19 @@ def _change(row: CleanRow, pk: int, stored: dict[str, Any], plan: Plan) -> Membe
         )  # fmt: skip
     if all(stored[name] == value for name, value in values.items()):
         plan.unchanged += 1
+        if left != noted:
+            plan.caught_up.append((pk, left))
     else:
         touches = any(stored[name] != getattr(member, name) for name in IDENTITY)
-        plan.changes.append(Change(pk, member, frozenset(values), touches))
+        written = {*values, "list_values"} if left != noted else values
+        plan.changes.append(Change(pk, member, frozenset(written), touches))
     return member
+
+
+def _is_newer_here(name: str, value: Any, stored: dict[str, Any]) -> bool:
+    """Whether the list still says what it said before somebody put something else on file."""
+    noted = stored["list_values"]
+    return name in noted and noted[name] == plain_value(value) and stored[name] != value
 
 
 def _person(member: Member, row: CleanRow, known: Known | None) -> Person:
