@@ -1,4 +1,4 @@
-"""Text boxes written straight to HTML.
+"""Text boxes written straight to HTML, and choices that an error can lead to.
 
 Django draws each widget with a template of its own, which was a quarter of the sign-in page's cost. These
 have the same attributes in the same order; a test holds them against Django's.
@@ -40,3 +40,17 @@ class PasswordBox(_StraightInput):
 
     def format_value(self, value: Any) -> None:
         return None
+
+
+class Radios(forms.RadioSelect):
+    """The links of an error summary lead to the first of them, not to a box that is not there."""
+
+    def id_for_label(self, id_: str, index: str | None = None) -> str:
+        return super().id_for_label(id_, index or "0")
+
+
+class Ticks(forms.CheckboxSelectMultiple):
+    """The same."""
+
+    def id_for_label(self, id_: str, index: str | None = None) -> str:
+        return super().id_for_label(id_, index or "0")

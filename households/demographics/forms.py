@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.emails import usable_email_key
 from accounts.forms import PlainForm
-from accounts.widgets import EmailBox, TextBox
+from accounts.widgets import EmailBox, Radios, TextBox, Ticks
 from households import matching
 from households.demographics import languages, phones, places
 from households.demographics.fields import (
@@ -39,17 +39,6 @@ _CHOOSE = {"invalid_choice": _("Choose one of these."), "required": _("Choose on
 
 
 # --- boxes ----------------------------------------------------------------------------
-
-
-class Radios(forms.RadioSelect):
-    def id_for_label(self, id_: str, index: str | None = None) -> str:
-        """The error summary links to the first of them."""
-        return super().id_for_label(id_, index or "0")
-
-
-class Ticks(forms.CheckboxSelectMultiple):
-    def id_for_label(self, id_: str, index: str | None = None) -> str:
-        return super().id_for_label(id_, index or "0")
 
 
 def _text(

@@ -14,7 +14,7 @@ from django.forms.boundfield import BoundField
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import PlainForm
-from accounts.widgets import TextBox
+from accounts.widgets import Radios, TextBox
 from households.documents.joining import MOST_PHOTOS
 from households.documents.models import Document, DocumentKind
 
@@ -35,12 +35,6 @@ class SeveralFilesField(forms.FileField):
         if not any(files):
             raise forms.ValidationError(self.error_messages["required"], code="required")
         return [file for file in files if file]
-
-
-class Radios(forms.RadioSelect):
-    def id_for_label(self, id_: str, index: str | None = None) -> str:
-        """The error summary links to the first of them."""
-        return super().id_for_label(id_, index or "0")
 
 
 class DocumentsForm(PlainForm):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import PlainForm
-from accounts.widgets import TextBox
+from accounts.widgets import Radios, TextBox
 from households.history import partial_date
 from households.history.models import (
     Allergy,
@@ -43,12 +43,6 @@ _MOST_RADIOS = 7
 
 
 # --- fields ---------------------------------------------------------------------------
-
-
-class Radios(forms.RadioSelect):
-    def id_for_label(self, id_: str, index: str | None = None) -> str:
-        """The error summary links to the first of them."""
-        return super().id_for_label(id_, index or "0")
 
 
 class PartialDateField(forms.CharField):

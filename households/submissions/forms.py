@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import PlainForm
-from accounts.widgets import TextBox
+from accounts.widgets import Radios, TextBox
 from households.models import FilledInBy
 
 _LONGEST_NAME = 120
@@ -18,7 +18,7 @@ class FilledInByForm(PlainForm):
     filled_in_by = forms.ChoiceField(
         label=_("You are"),
         choices=FilledInBy,
-        widget=forms.RadioSelect,
+        widget=Radios,
         error_messages={
             "required": _("Choose who you are."),
             "invalid_choice": _("Choose one of these."),

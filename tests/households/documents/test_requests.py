@@ -64,7 +64,7 @@ def test_it_stands_first_with_its_day_and_closes_when_answered(mia, desk, cast):
         "Documents 2 sent",
         f"Insurance card, both sides Sent {day(0):%Y/%m/%d}",
     ]
-    assert "2 of 2 done" in text_of(mia.get(mia.home))
+    assert "1 of 3 done" in text_of(mia.get(mia.home))
     page = text_of(mia.get(page_for(mia, asked)))
     for shown in ("The practice has what you sent", "front.png", "back.png"):
         assert shown in page

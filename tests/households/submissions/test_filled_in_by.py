@@ -110,7 +110,10 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(family, typed, words):
     answer = family.post(f"/for/{key}/filled-in-by/", typed)
     assert answer.status_code == 422
     assert words in text_of(answer)
-    assert "data-error-summary" in answer.content.decode()
+    page = answer.content.decode()
+    assert "data-error-summary" in page
+    (leads_to,) = {link.split('"')[0] for link in page.split('href="#id_')[1:]}
+    assert f'id="id_{leads_to}"' in page
     assert title_of(answer).startswith("Mia – Error:")
     assert fields_of(answer)["filled_in_name"] == [typed["filled_in_name"]]
     assert stamp(sent) == ("", "")
