@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import pytest
 from django.apps import apps
@@ -12,6 +13,7 @@ from django.urls import URLResolver, get_resolver
 
 from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount, StaffAccount
+from households.demographics.models import Contact
 from households.documents.models import Document, DocumentRequest
 from households.models import Member, Practice
 from households.submissions.models import Submission
@@ -22,6 +24,7 @@ from tests.pages import fields_of, text_of
 ADMIN_FORM = {"username": "nurse@example.org", "password": NURSE_PASSWORD}
 
 
+KINDS = {"demographics": "demographics", "history": "history"}
 ROW = re.compile(r"<(?:path:object_id|int:pk|id)>")
 
 
@@ -44,9 +47,12 @@ def admin_addresses() -> list[str]:
 
 def _filled(route: str) -> str:
     route = route.replace("<int:member_pk>", str(getattr(Member.objects.first(), "pk", 1)))
-    submission = Submission.objects.first()
+    kind = KINDS.get(route.split("/")[2], Submission.Kind.DOCUMENT)
+    submission = Submission.objects.filter(kind=kind).first()
     route = route.replace("<int:submission_pk>", str(getattr(submission, "pk", 1)))
-    route = route.replace("<int:number>", "1")
+    contact = Contact.objects.first()
+    route = route.replace("<uuid:row>", str(getattr(contact, "public_id", uuid.uuid4())))
+    route = route.replace("<int:number>", "1").replace("<slug:field>", "address")
     if not ROW.search(route):
         return route.replace("<int:content_type_id>/<path:object_id>", "1/1")
     app_label, model_name = route.split("/")[2:4]
@@ -68,6 +74,13 @@ def one_of_each(cast) -> None:
     family.post(f"/for/{key}/documents/", {"files": png("card.png")})
     assert Document.objects.exists()
     DocumentRequest.objects.create(member=cast.mia, what="Insurance card, both sides")
+    Contact.objects.create(member=cast.mia, name="Grandma", relationship="GRPRN")
+    for page, typed in {
+        "demographics/occupation/": {"occupation": "Dancer"},
+        "history/allergies/add/": {"substance": "Penicillin"},
+    }.items():
+        address = f"/for/{key}/{page}"
+        assert family.post(address, fields_of(family.get(address), **typed)).status_code == 302
 
 
 def test_the_addresses_are_really_there(one_of_each):
@@ -78,7 +91,7 @@ def test_the_addresses_are_really_there(one_of_each):
     assert f"/admin/households/member/{member.pk}/change/" in addresses
     assert f"/admin/accounts/householdaccount/{account.pk}/send-link/" in addresses
     assert f"/admin/documents/document/share/{member.pk}/" in addresses
-    assert not [address for address in addresses if "<int:" in address]
+    assert not [address for address in addresses if re.search("<(int|uuid|slug):", address)]
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

@@ -25,9 +25,11 @@ def day(days: int) -> datetime.date:
 
 
 def checklist(mia) -> list[str]:
-    """The lines of the home's checklist."""
+    """The lines of the home's checklist that are about documents."""
     rows = page_of(mia.get(mia.home)).xpath("//main//ul[contains(@class, 'rows')]")[0]
-    return [" ".join(" ".join(row.itertext()).split()) for row in rows]
+    lines = [" ".join(" ".join(row.itertext()).split()) for row in rows]
+    others = ("Contact details", "Medical history")
+    return [line for line in lines if not line.startswith(others)]
 
 
 def page_for(mia, asked) -> str:
