@@ -7,6 +7,7 @@ put_on_file().
 
 from __future__ import annotations
 
+import json
 import uuid
 from enum import StrEnum
 
@@ -74,15 +75,17 @@ def change_propose(
     row: str = "",
 ) -> Sent:
     """The family wants `values` in `field`; `seen` is the fingerprint of what they saw there. What waited
-    for the same is replaced. The same page sent twice, also at the same moment, sends it once.
+    for the same is replaced. The same page sent twice, also at the same moment, sends it once; brought back
+    by the browser and sent with something else on it, it is another one.
 
     Raises ChangedMeanwhile, or LastOne where the practice needs one and it would be taken off.
     """
+    page = _page(sending_id, field, row, values, seen)
     try:
         with transaction.atomic():
-            return _propose(request, member, field, setting, values, seen, sending_id, row)
+            return _propose(request, member, field, setting, values, seen, page, row)
     except IntegrityError:
-        before = _sent_before(member, sending_id)
+        before = _sent_before(member, page)
         if before is None:
             raise
         return before
@@ -95,20 +98,27 @@ def _propose(
     setting: FieldSetting,
     values: Values,
     seen: str,
-    sending_id: uuid.UUID,
+    page: uuid.UUID,
     row: str,
 ) -> Sent:
     # In the order in which staff lock them: the change, the member, the submission.
     theirs = DetailChange.objects.for_member(member)
     list(theirs.waiting().filter(field=field.key, row=row).select_for_update())
     member = member_locked(member)
-    if (before := _sent_before(member, sending_id)) is not None:
+    if (before := _sent_before(member, page)) is not None:
         return before
+    if theirs.filter(sending_id=page).exists():
+        page = uuid.uuid4()  # it was sent, and does not count any more
     standing = standing_of(member, field, row)
-    if not constant_time_compare(standing.fingerprint, seen):
+    is_as_seen = constant_time_compare(standing.fingerprint, seen)
+    waiting = standing.waiting
+    if not is_as_seen and waiting is None and field.same(values, standing.on_file):
+        # Pressed twice, it is taken back once, and the second answer says so too.
+        was_taken_back = standing.change is not None and standing.change.taken_back_at
+        return Sent.TAKEN_BACK if was_taken_back else Sent.NOTHING_NEW
+    if not is_as_seen:
         raise ChangedMeanwhile(standing)
     values = field.spelled_as(standing.on_file, values)
-    waiting = standing.waiting
     if field.same(values, standing.standing_values):
         return Sent.NOTHING_NEW
     if field.repeats and setting.is_required and not values:
@@ -129,7 +139,7 @@ def _propose(
     change = DetailChange.objects.create(
         member=member,
         submission=submission,
-        sending_id=sending_id,
+        sending_id=page,
         field=field.key,
         row=row,
         before=standing.on_file,
@@ -149,9 +159,14 @@ def _propose(
     return Sent.ON_FILE if by_itself else Sent.WAITING
 
 
-def _sent_before(member: Member, sending_id: uuid.UUID) -> Sent | None:
-    sent = DetailChange.objects.for_member(member).filter(sending_id=sending_id).first()
-    if sent is None:
+def _page(sending_id: uuid.UUID, field: Field, row: str, values: Values, seen: str) -> uuid.UUID:
+    """Which sending this is: of one page with the same on it."""
+    return uuid.uuid5(sending_id, json.dumps([field.key, row, values, seen], sort_keys=True))
+
+
+def _sent_before(member: Member, page: uuid.UUID) -> Sent | None:
+    sent = DetailChange.objects.for_member(member).filter(sending_id=page).first()
+    if sent is None or sent.decision == Decision.REPLACED:
         return None
     return Sent.WAITING if sent.decided_by_id or sent.waits else Sent.ON_FILE
 

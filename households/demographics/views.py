@@ -3,6 +3,7 @@ and what stands there is only ever changed through actions.py."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -238,7 +239,9 @@ def _on_errand(request: MemberRequest, member: Member, errand: _Errand) -> HttpR
     form = _form(errand, standing, data=request.POST)
     if not form.is_valid():
         return _change_page(request, errand, standing, form, status=422)
-    values = form.cleaned_data
+    values, sending_id = form.cleaned_data, _sending_id(request.POST)
+    if errand.is_new:
+        errand = replace(errand, row=_row_of_new(member, sending_id, values))
     try:
         sent = actions.change_propose(
             request=request,
@@ -247,7 +250,7 @@ def _on_errand(request: MemberRequest, member: Member, errand: _Errand) -> HttpR
             setting=errand.setting,
             values=values,
             seen=request.POST.get("seen", ""),
-            sending_id=_sending_id(request.POST),
+            sending_id=sending_id,
             row=errand.row,
         )
     except actions.ChangedMeanwhile as changed:
@@ -381,7 +384,7 @@ def detail_keep(request: MemberRequest, member: Member, field: str) -> HttpRespo
 @require_POST
 def contact_keep(request: MemberRequest, member: Member, public_id: uuid.UUID) -> HttpResponse:
     _setting_or_404(CONTACTS.key)
-    _contact_or_404(member, public_id)
+    _contact_or_404(member, public_id, also_ended=True)
     return _keep(request, member, CONTACTS, str(public_id))
 
 
@@ -433,7 +436,8 @@ def contact_list(request: MemberRequest, member: Member) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def contact_add(request: MemberRequest, member: Member) -> HttpResponse:
-    """A new contact. Its id is that of the page that sends it: the same page sent twice makes one."""
+    """A new contact. Its id is made of the page that sends it and what it says: the same sent twice makes
+    one, and somebody else typed on a page that the browser brought back is one more."""
     setting = _setting_or_404(CONTACTS.key)
     errand = _Errand(
         field=CONTACTS,
@@ -442,13 +446,15 @@ def contact_add(request: MemberRequest, member: Member) -> HttpResponse:
         back=member_url(request, "contacts"),
         is_new=True,
     )
-    if request.method == "POST":
-        row = uuid.uuid5(_NEW_CONTACTS, f"{member.public_id} {_sending_id(request.POST)}")
-        errand = replace(errand, row=str(row))
     return _on_errand(request, member, errand)
 
 
 _NEW_CONTACTS = uuid.UUID("6c9b0c1e-53ab-4f0e-9d2f-6f7a2a0a7d55")
+
+
+def _row_of_new(member: Member, sending_id: uuid.UUID, values: Values) -> str:
+    said = json.dumps([str(member.public_id), str(sending_id), values], sort_keys=True)
+    return str(uuid.uuid5(_NEW_CONTACTS, said))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -469,12 +475,10 @@ def contact_change(request: MemberRequest, member: Member, public_id: uuid.UUID)
 def contact_remove(request: MemberRequest, member: Member, public_id: uuid.UUID) -> HttpResponse:
     """Ask once, then ask the practice to take the contact off."""
     setting = _setting_or_404(CONTACTS.key)
-    _contact_or_404(member, public_id)
+    # Pressed twice, they are gone already.
+    _contact_or_404(member, public_id, also_ended=request.method == "POST")
     row = str(public_id)
-    everything = AllStanding.of(member)
-    standing = next((one for one in everything.of_field(CONTACTS) if one.row == row), None)
-    if standing is None:
-        raise Http404
+    standing = standing_of(member, CONTACTS, row)
     changed = last_one = False
     if request.method == "POST":
         try:

@@ -278,6 +278,54 @@ def test_pressed_twice_a_new_contact_is_one(cast, mia):
     assert DetailChange.objects.count() == 1
 
 
+def test_a_page_brought_back_and_sent_with_something_else_is_not_passed_over(cast, mia):
+    """The browser shows the old page as it was, with its number; something else is typed and sent."""
+    opened = fields_of(mia.page("pharmacy/"))
+    mia.send("pharmacy/", {**opened, "pharmacy_name": "Corner"})
+    answer = mia.send("pharmacy/", {**opened, "pharmacy_name": "Main Street"})
+    assert answer.status_code == 422
+    assert "Sent and waiting Corner" in text_of(answer)
+    assert "What you typed Main Street" in text_of(answer)
+    again = fields_of(answer)
+    assert [mia.send("pharmacy/", again).status_code for _press in range(2)] == [302, 302]
+    changes = DetailChange.objects.order_by("pk").values_list("values__pharmacy_name", "decision")
+    assert list(changes) == [("Corner", "replaced"), ("Main Street", "waiting")]
+    # What was sent first is not there any more: to send it again is no second press.
+    assert mia.send("pharmacy/", {**opened, "pharmacy_name": "Corner"}).status_code == 422
+
+
+def test_somebody_else_typed_on_a_page_brought_back_is_one_more_contact(cast, mia):
+    opened = fields_of(mia.page("contacts/new/"), relationship="FRND")
+    for name in ("Zoe", "Yan", "Zoe"):
+        assert mia.send("contacts/new/", {**opened, "name": name}).status_code == 302
+    names = DetailChange.objects.waiting().values_list("values__name", flat=True)
+    assert sorted(names) == ["Yan", "Zoe"]
+
+
+def test_a_change_that_was_taken_back_can_be_sent_again(cast, mia):
+    opened = fields_of(mia.page("pharmacy/"), pharmacy_name="Corner")
+    mia.send("pharmacy/", opened)
+    mia.send("pharmacy/keep/", {})
+    answer = mia.send("pharmacy/", opened)
+    assert "Your change is sent" in text_of(mia.get(answer.headers["Location"]))
+    assert DetailChange.objects.waiting().count() == 1
+
+
+@pytest.mark.parametrize("how", ["typed", "removed", "kept"])
+def test_pressed_twice_it_is_taken_back_once(cast, mia, how):
+    mia.change("pharmacy/", pharmacy_name="Corner")
+    mia.change("contacts/new/", name="Zoe", relationship="FRND")
+    row = DetailChange.objects.get(field="contacts").row
+    page = {"typed": "pharmacy/", "removed": f"contacts/{row}/remove/"}.get(how, "")
+    opened = fields_of(mia.page(page), pharmacy_name="") if page else {}
+    page = page or f"contacts/{row}/keep/"
+    answers = [mia.send(page, opened) for _press in range(3)]
+    assert [one.status_code for one in answers] == [302] * 3
+    assert len({one.headers["Location"] for one in answers}) == 1
+    assert "Your change is taken back" in text_of(mia.get(answers[-1].headers["Location"]))
+    assert DetailChange.objects.exclude(taken_back_at=None).count() == 1
+
+
 def test_the_back_button_sends_an_old_page_again(cast, mia, desk):
     """After staff accepted, what the old page sends is not sent a second time."""
     opened = fields_of(mia.page("address/"), **ADDRESS)
