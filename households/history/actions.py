@@ -2,7 +2,7 @@
 the practice in, and the audit, all of them or nothing.
 
 Everything a family saves in one section takes turns on the row of the section's state. Locks are always taken
-in the order state, changes, entry, envelope; the practice begins at the changes.
+in the order state, changes (the oldest first), entry, envelope; the practice begins at the changes.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ def section_answer(
     with transaction.atomic():
         state = _state_locked(member, section)
         page = _page(sending_id, section, "", {"answer": answer})
-        if _sent_before(member, page):
+        if _sent_before(member, page) or state.sending_id == sending_id:
             return
         has_current = _entries(member, section).filter(status=Status.ACTIVE).exists()
         if not is_hidden:
@@ -340,7 +340,7 @@ def _waiting_locked(
 ) -> list[EntryChange]:
     """What waits for the practice, of one entry; without one, of the section as a whole."""
     rows = EntryChange.objects.for_member(member).waiting().filter(section=section, entry=entry)
-    return list(rows.select_for_update())
+    return list(rows.select_for_update().order_by("pk"))
 
 
 def _all_waiting_locked(
@@ -348,7 +348,7 @@ def _all_waiting_locked(
 ) -> dict[uuid.UUID | None, list[EntryChange]]:
     waiting: dict[uuid.UUID | None, list[EntryChange]] = {}
     rows = EntryChange.objects.for_member(member).waiting().filter(section=section)
-    for change in rows.select_for_update():
+    for change in rows.select_for_update().order_by("pk"):
         waiting.setdefault(change.entry, []).append(change)
     return waiting
 

@@ -492,11 +492,16 @@ class EndForm(PlainForm):
             status.ENDED: str(words.ended) % {"name": member.called},
             status.ERROR: _("It was entered by mistake: it was never so"),
         }
+        # Sent twice, or by two browsers, it is so already.
+        is_so = self.is_bound and self.data.get("status") == entry.status
         self.fields["status"].choices = [  # type: ignore[attr-defined]
-            (key.value, text) for key, text in offered.items() if text and key != entry.status
+            (key.value, text)
+            for key, text in offered.items()
+            if text and (is_so or key != entry.status)
         ]
         until = self.fields["until"]
-        if "until" in entry.columns() and words.ended and entry.status == status.ACTIVE:
+        may_end = is_so or entry.status == status.ACTIVE
+        if "until" in entry.columns() and words.ended and may_end:
             until.born = member.date_of_birth  # type: ignore[attr-defined]
         else:
             del self.fields["until"]

@@ -452,9 +452,6 @@ def entry_end(
     if request.method != "POST":
         typed, _was_deleted = _typed_before(request, member, topic, page)
         return _end_page(request, member, topic, entry, EndForm(initial=typed, **about))
-    # Pressed twice, it is so already.
-    if request.POST.get("status") == entry.status:
-        return _saved(request, member, topic, stay=True)
     form = EndForm(request.POST, **about)
     if not form.is_valid():
         return _end_page(request, member, topic, entry, form, status=422)

@@ -233,6 +233,31 @@ def test_a_page_brought_back_and_sent_with_something_else_is_another_one(mia):
     assert {one.name for one in Medication.objects.all()} == {"Vitamin D", "Iron"}
 
 
+def test_two_browsers_that_end_an_entry_on_different_days_are_both_heard(mia):
+    entry = mia.add("conditions", name="Asthma")
+    page = f"conditions/{entry.public_id}/end/"
+    first, second = (
+        fields_of(mia.get(page), status="ended", until=year) for year in ("2019", "2021")
+    )
+    assert mia.post(page, **first).status_code == 302
+    answer = mia.post(page, **second)
+    assert answer.status_code == 409
+    assert [year in text_of(answer) for year in ("2019", "2021")] == [True, True]
+    entry.refresh_from_db()
+    assert entry.until == "2019"
+    assert mia.post(page, **fields_of(answer)).status_code == 302
+    entry.refresh_from_db()
+    assert (entry.status, entry.until) == ("ended", "2021")
+
+
+def test_the_same_answer_again_pressed_twice_is_said_once(mia):
+    mia.send("goals/", answer="none")
+    typed = {**fields_of(mia.get("goals/")), "answer": "none"}
+    for _press in range(3):
+        assert mia.post("goals/", **typed).status_code == 302
+    assert Submission.objects.count() == 2
+
+
 def test_a_change_sent_twice_saves_once(mia):
     entry = mia.add("allergies", substance="Penicillin")
     page = f"allergies/{entry.public_id}/"
