@@ -23,8 +23,11 @@ _MOST_CHARACTERS = 200_000
 _MOST_PAGES = 20
 # Not typed by a person, or not to be kept anywhere.
 _NOT_KEPT = re.compile(
-    r"csrfmiddlewaretoken|sending_id|seen|confirmed_before|number-.*|next|keep_only|let_go|.*password.*"
+    r"csrfmiddlewaretoken|sending_id|seen|confirmed_before|number-.*|next|keep_only|let_go|confirm"
+    r"|.*password.*"
 )
+# Kept beside what was typed, and for nothing alone: which state of a thing a page showed.
+_STATE = re.compile(r"(.+-)?version")
 
 
 def keep(account: HouseholdAccount, member: Member, page: str, posted: QueryDict) -> bool:
@@ -42,7 +45,11 @@ def keep(account: HouseholdAccount, member: Member, page: str, posted: QueryDict
         name: values[0] if len(values) == 1 else values for name, values in typed.items() if values
     }
     characters = sum(len(value) for values in typed.values() for value in values)
-    if not fields or len(page) > _LONGEST_PAGE or characters > _MOST_CHARACTERS:
+    if (
+        all(map(_STATE.fullmatch, fields))
+        or len(page) > _LONGEST_PAGE
+        or characters > _MOST_CHARACTERS
+    ):
         return False
     KeptText.objects.update_or_create(
         account=account,

@@ -14,7 +14,11 @@ from accounts.requests import PortalRequest
 
 logger = logging.getLogger(__name__)
 
-_NOT_SHOWN_AGAIN = re.compile(r"csrfmiddlewaretoken|sending_id|next|keep_only|again|.*password.*")
+# What no person typed, and what nobody is to read.
+_NOT_SHOWN_AGAIN = re.compile(
+    r"csrfmiddlewaretoken|sending_id|seen|confirmed_before|(.+-)?version|number-.*|next|again"
+    r"|keep_only|keep_nothing|let_go|confirm|.*password.*"
+)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None) -> HttpResponse:

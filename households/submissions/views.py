@@ -9,11 +9,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.views import own_page
+from households import kept
 from households.binding import member_url, name_given_before
 from households.models import Member
 from households.requests import MemberRequest
 from households.submissions.actions import submissions_filled_in
 from households.submissions.forms import FilledInByForm
+
+_PAGE = "filled-in-by/"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -23,9 +26,11 @@ def filled_in_by(request: MemberRequest, member: Member) -> HttpResponse:
     home = member_url(request, "overview")
     asked_from = own_page(request.POST.get("next") or request.GET.get("next"))
     back = asked_from if asked_from.startswith(home) else home
+    account = request.household_session.account
     if request.method == "POST":
         form = FilledInByForm(request.POST)
         if form.is_valid():
+            kept.let_go(account, member, _PAGE)
             submissions_filled_in(
                 request=request,
                 member=member,
@@ -38,7 +43,10 @@ def filled_in_by(request: MemberRequest, member: Member) -> HttpResponse:
     else:
         said = request.binding
         name = said.filled_in_name or name_given_before(request.household_session)
-        form = FilledInByForm(initial={"filled_in_by": said.filled_in_by, "filled_in_name": name})
+        typed = kept.on_page(account, member, _PAGE)
+        form = FilledInByForm(
+            initial={"filled_in_by": said.filled_in_by, "filled_in_name": name, **typed}
+        )
         status = 200
     context = {"form": form, "next": back}
     return render(request, "households/submissions/filled_in_by.html", context, status=status)

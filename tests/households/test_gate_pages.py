@@ -139,6 +139,16 @@ def test_kept_note_can_be_deleted(family, cast):
     assert "Not sent yet" not in text_of(family.get(f"/for/{key}/"))
 
 
+def test_buttons_and_numbers_of_an_old_page_are_no_typed_text(family, cast):
+    old = pick(family, "Mia", "2016/04/27")
+    pick(family, "Leo", "2018/09/03")
+    for numbers in ({"confirm": "1", "version": "3"}, {"mood-version": "0", "mood": ""}):
+        answer = family.post(f"/for/{old}/history/goals/", numbers)
+        assert answer.status_code == 409
+        assert "is kept" not in text_of(answer)
+    assert not KeptText.objects.exists()
+
+
 def test_deleting_a_note_from_an_old_page_deletes_and_keeps_nothing(family, cast):
     key = pick(family, *MIA)
     pick(family, *LEO)

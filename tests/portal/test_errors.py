@@ -17,6 +17,16 @@ def test_no_password_is_shown_again(cast):
     assert "secret" not in answer.content.decode()
 
 
+def test_numbers_of_a_page_are_no_words_of_anybody(cast):
+    browser = Client(enforce_csrf_checks=True)
+    numbers = dict.fromkeys(
+        ("seen", "version", "mood-version", "sending_id", "confirmed_before", "confirm"), "0"
+    )
+    answer = browser.post("/who/", {**numbers, "note": "my own words"})
+    assert "Text 1" in text_of(answer)
+    assert "Text 2" not in text_of(answer)
+
+
 def test_answers_to_forms_are_marked_for_back_and_reload(cast, client):
     """portal.js makes Back ask for them anew; not for the one page whose text would be lost by it."""
     sign_in(client, "rivera@example.org")

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.audit.models import AuditEvent
-from households.models import Binding
+from households.models import Binding, KeptText
 from households.submissions.models import Submission
 from tests.cast import pick, sign_in, sign_in_as_staff
 from tests.files import png
@@ -31,6 +31,19 @@ def send(client: Client, key: str, colour: str = "red") -> Submission:
 def stamp(submission: Submission) -> tuple[str, str]:
     submission.refresh_from_db()
     return submission.filled_in_by, submission.filled_in_name
+
+
+def test_a_name_typed_on_an_old_page_is_back_and_then_let_go(family):
+    old = pick(family, "Mia", "2016/04/27")
+    pick(family, "Leo", "2018/09/03")
+    answer = family.post(f"/for/{old}/filled-in-by/", GUARDIAN)
+    assert answer.status_code == 409
+    assert "What you typed is kept" in text_of(answer)
+    page = f"/for/{pick(family, 'Mia', '2016/04/27')}/filled-in-by/"
+    back = fields_of(family.get(page))
+    assert (back["filled_in_by"], back["filled_in_name"]) == (["guardian"], ["Elena Rivera"])
+    assert family.post(page, back).status_code == 302
+    assert not KeptText.objects.exists()
 
 
 def test_nobody_is_asked_before_something_is_sent(family):
