@@ -355,7 +355,7 @@ def test_two_browsers_never_overwrite_each_other_silently(mia, cast):
         for section in page_of(answer).xpath("//*[@data-conflict]")
     ]
     assert shown == [
-        ("What is it?", "All antibiotics", "Amoxicillin"),
+        ("Substance", "All antibiotics", "Amoxicillin"),
         ("How bad was it at worst (severity)?", "Mild", "Severe: needed help at once"),
     ]
     entry.refresh_from_db()
@@ -506,7 +506,16 @@ def test_approximate_dates_are_shown_in_words(mia):
     mia.add("conditions", name="Migraine", since="2019")
     page = text_of(mia.get("conditions/"))
     assert "April 2019" in page
-    assert "Since when: 2019 " in page
+    assert "Since: 2019 " in page
+
+
+def test_what_is_read_back_has_names_and_says_nothing_twice(mia):
+    mia.add("medications", name="Albuterol", strength="90 mcg", kind="prescribed", reason="Asthma")
+    page = text_of(mia.get("medications/"))
+    assert "Albuterol 90 mcg" in page
+    assert "Reason: Asthma" in page
+    assert page.count("90 mcg") == 1 + page.count(": Albuterol 90 mcg")
+    assert "What is it for" not in page
 
 
 # --- cost -----------------------------------------------------------------------------
