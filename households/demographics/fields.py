@@ -516,7 +516,7 @@ _ALL = (
             Column("phone", gettext_lazy("Phone"), phones.say),
             Column("other_phone", gettext_lazy("Other phone"), phones.say),
             Column("is_guardian", gettext_lazy("Legal guardian"), _yes_no),
-            Column("is_emergency", gettext_lazy("To call in an emergency"), _yes_no),
+            Column("is_emergency", gettext_lazy("Emergency contact"), _yes_no),
         ),
         ("name",),
         may_be_copied=True,

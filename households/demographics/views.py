@@ -57,6 +57,17 @@ class _Row:
         return [] if waiting is None else self.field.shown(waiting.values)
 
     @property
+    def is_bare(self) -> bool:
+        """Nothing is on file and nothing was sent: such a row takes one line of a long page."""
+        return self.status == "on-file" and not self.on_file_or_proposed and not self.is_missing
+
+    @property
+    def below(self) -> list[tuple[str, str]]:
+        """What stands under the name of the row: of a contact, whose name that is, the rest."""
+        words = self.on_file_or_proposed
+        return words[1:] if self.field.repeats else words
+
+    @property
     def on_file_or_proposed(self) -> list[tuple[str, str]]:
         """Of a new contact what was sent: nothing of them is on file."""
         change = self.standing.change if self.field.repeats else None
@@ -78,7 +89,9 @@ class _Row:
     def link(self) -> str:
         if self.status == "returned":
             return _("Change again")
-        return _("Ask for a correction") if self.field.is_request else _("Change")
+        if self.field.is_request:
+            return _("Ask for a correction")
+        return _("Change") if self.on_file_or_proposed or self.status == "waiting" else _("Add")
 
     @property
     def status(self) -> str:
@@ -114,8 +127,15 @@ def _summary(
     audit.record(audit.Action.VIEW, "ok", request=request, object_type=_TYPE)
     missing = everything.missing() if problem == Confirmed.MISSING else []
     details = everything.on_file.details
+    groups = list(_groups(request, everything))
     context = {
-        "groups": list(_groups(request, everything)),
+        "groups": groups,
+        "returned": [
+            row
+            for _heading, rows, _is in groups
+            for row in rows
+            if row.url and row.status == "returned"
+        ],
         "contacts": CONTACTS,
         "contacts_setting": everything.settings[CONTACTS.key],
         "problem": problem,
@@ -174,8 +194,9 @@ def details_confirm(request: MemberRequest, member: Member) -> HttpResponse:
     )
     if said != Confirmed.YES:
         return _summary(request, member, problem=said.value, status=422)
-    messages.success(request, _("Thank you. The practice sees that all of it is correct."))
-    return redirect(member_url(request, "demographics"))
+    text = _("Thank you. The practice sees that all of %(name)s's details are correct.")
+    messages.success(request, text % {"name": member.called})
+    return redirect(member_url(request, "overview"))
 
 
 # --- changing one field ---------------------------------------------------------------
@@ -256,7 +277,7 @@ def _on_errand(request: MemberRequest, member: Member, errand: _Errand) -> HttpR
     except actions.ChangedMeanwhile as changed:
         return _conflict_page(request, errand, changed.standing, values)
     kept.let_go(account, member, errand.page)
-    _say(request, sent, errand)
+    _say(request, member, sent, errand)
     if _unknown_phone(form, values):
         messages.warning(
             request,
@@ -293,20 +314,21 @@ def _unknown_phone(form: ChangeForm, values: Values) -> bool:
     return any(phones.may_be_wrong(values.get(name, "")) for name in boxes)
 
 
-def _say(request: MemberRequest, sent: Sent, errand: _Errand) -> None:
+def _say(request: MemberRequest, member: Member, sent: Sent, errand: _Errand) -> None:
     """Without a value: a message waits in a cookie."""
+    name = {"name": member.called}
     if sent == Sent.ON_FILE:
-        messages.success(request, _("Saved. It is on file now."))
+        messages.success(request, _("Saved in %(name)s's chart. It is on file now.") % name)
     elif sent == Sent.TAKEN_BACK:
         messages.success(request, _("Your change is taken back. What is on file stays."))
     elif sent == Sent.NOTHING_NEW:
         messages.warning(request, _("Nothing was sent: nothing is different from before."))
     elif errand.field.is_request:
-        messages.success(request, _("Your request is sent. The practice looks at it."))
+        text = _("Your request is sent to %(name)s's chart. The practice looks at it.")
+        messages.success(request, text % name)
     else:
-        messages.success(
-            request, _("Your change is sent. It is on file once the practice accepts it.")
-        )
+        text = _("Sent to %(name)s's chart. It is on file once the practice accepts it.")
+        messages.success(request, text % name)
 
 
 def _change_page(
@@ -497,7 +519,7 @@ def contact_remove(request: MemberRequest, member: Member, public_id: uuid.UUID)
         except actions.LastOne:
             last_one = True
         else:
-            _say(request, sent, _Errand(CONTACTS, setting, "", ""))
+            _say(request, member, sent, _Errand(CONTACTS, setting, "", ""))
             return redirect(member_url(request, "contacts"))
     audit.record(
         audit.Action.VIEW, "ok", request=request, object_type=_TYPE, object_id=CONTACTS.key

@@ -56,7 +56,7 @@ def test_details_are_corrected_reviewed_and_confirmed(
     clean()
 
     # A mistake keeps everything; then it is sent and waits.
-    row(page, "mobile_phone").get_by_role("link", name="Change").click()
+    row(page, "mobile_phone").get_by_role("link", name="Add").click()
     page.locator("[name=mobile_phone]").fill("call my mother")
     page.get_by_label("Send text messages").check()
     page.get_by_role("button", name="Send to Leo").click()
@@ -96,7 +96,10 @@ def test_details_are_corrected_reviewed_and_confirmed(
     clean()
 
     page.get_by_role("button", name="This is all correct").click()
-    assert "all of it is correct" in page.locator("[data-notice]").inner_text()
+    page.wait_for_url(f"**{details.removesuffix('demographics/')}")
+    assert "all of Leo's details are correct" in page.locator("[data-notice]").inner_text()
+    clean()
+    visitor.go(details)
     assert page.locator("[data-confirmed]").is_visible()
     assert row(page, "sex").get_attribute("data-status") == "on-file"
     clean()
@@ -181,7 +184,7 @@ def test_a_field_is_changed_with_the_keyboard_alone(families: Portal, visitor: V
 
     visitor.sign_in()
     visitor.go(f"{visitor.choose('Leo', '2018/09/03')}demographics/")
-    tab_to("Change: Language")
+    tab_to("Add: Language")
     keyboard.press("Enter")
     page.wait_for_url("**/language/")
     tab_to("preferred_language")

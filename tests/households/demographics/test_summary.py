@@ -22,12 +22,17 @@ from households.demographics.models import (
 from households.models import Member
 from households.overview.standing import standing_of
 from households.submissions.models import Submission
+from households.templatetags.portal_tags import in_words
 from tests.pages import fields_of, text_of, title_of
 
 
 def row_of(answer, key: str):
     [row] = lxml.html.fromstring(answer.content.decode()).xpath(f"//*[@data-field='{key}']")
     return row
+
+
+def home_of(family) -> str:
+    return family.details.removesuffix("demographics/")
 
 
 def words_of(answer, key: str) -> str:
@@ -70,7 +75,8 @@ def test_each_row_has_its_own_link_and_says_what_it_changes(mia):
     links = {key: row_of(page, key).xpath(".//a") for key in FIELDS if key != "contacts"}
     assert all(len(found) == 1 for found in links.values())
     spoken = {key: " ".join(found[0].text_content().split()) for key, found in links.items()}
-    assert spoken["address"] == "Change: Address"
+    assert spoken["address"] == "Add: Address"
+    assert spoken["email"] == "Ask for a correction: Primary email"
     assert spoken["legal_name"] == "Ask for a correction: Legal name"
     assert len(set(spoken.values())) == len(spoken)
     for found in links.values():
@@ -85,6 +91,8 @@ def test_a_returned_change_is_to_do_until_another_is_sent(cast, mia, desk):
     assert "Returned by the practice on" in words
     assert "Which Corner pharmacy?" in words
     assert "Change again" in words
+    [box] = lxml.html.fromstring(mia.page().content.decode()).xpath("//main//*[@data-returned]//a")
+    assert (box.text, box.get("href")) == ("Pharmacy", f"{mia.details}pharmacy/")
     assert standing_of(cast.mia).returned == 1
     change.submission.refresh_from_db()
     assert (change.submission.status, change.submission.reason) == (
@@ -140,13 +148,14 @@ def test_accepted_is_said_for_a_while(cast, mia, desk):
 
 def test_all_correct_is_recorded_with_its_day(cast, mia, desk):
     answer = mia.confirm()
-    assert answer.headers["Location"] == mia.details
+    assert answer.headers["Location"] == home_of(mia)
+    assert "all of Mimi's details are correct" in text_of(mia.get(home_of(mia)))
     details = Details.objects.get(member=cast.mia)
     submission = details.confirmed_in
     assert (submission.kind, submission.status) == ("demographics", Submission.Status.FILED)
     assert submission.member == cast.mia
     assert submission.sent_at == details.confirmed_at
-    assert f"Confirmed on {timezone.localdate():%Y/%m/%d}" in text_of(mia.page())
+    assert f"Last confirmed on {in_words(timezone.localdate())}" in text_of(mia.page())
     assert standing_of(cast.mia).confirmed_at == details.confirmed_at
     page = desk.client.get(f"/admin/demographics/detailchange/of/{submission.pk}/")
     assert "confirmed that nothing has changed" in text_of(page)
@@ -156,7 +165,7 @@ def test_all_correct_is_recorded_with_its_day(cast, mia, desk):
 def test_pressed_twice_it_is_confirmed_once(cast, mia):
     fields = fields_of(mia.page())
     answers = [mia.send("confirm/", fields) for _press in range(3)]
-    assert {answer.headers["Location"] for answer in answers} == {mia.details}
+    assert {answer.headers["Location"] for answer in answers} == {home_of(mia)}
     assert Submission.objects.count() == 1
     # Another day's page confirms again.
     mia.confirm()
