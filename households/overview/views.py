@@ -42,7 +42,8 @@ def overview(request: MemberRequest, member: Member) -> HttpResponse:
         missing=missing,
     )
     audit.record(audit.Action.VIEW, "ok", request=request, object_type="overview")
-    shared = [document for document in documents if not document.status]
+    # What is new stands among the tasks.
+    shared = [one for one in documents if not one.status and one.opened_at]
     context = {
         "member": member,
         "tasks": tasks,
