@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts import practice_file
@@ -30,6 +31,11 @@ class PlainForm(forms.Form):
         for field in self.fields.values():
             # A text over the limit must reach the server to be told so, not be cut in silence.
             field.widget.attrs.pop("maxlength", None)
+
+    @cached_property
+    def all_optional(self) -> bool:
+        """Saying so at every box would say nothing."""
+        return not any(box.field.required for box in self.visible_fields())
 
 
 def email_field(hint: StrOrPromise = "") -> forms.CharField:
