@@ -38,6 +38,19 @@
     box.form.addEventListener("submit", () => show(false));
   });
 
+  // --- boxes that only some answers need; never one that holds something ---
+
+  all("[data-follows]").forEach((box) => {
+    const look = () => {
+      const answer = box.form.elements[box.dataset.follows].value;
+      const needed = !box.dataset.notAfter.split(" ").includes(answer);
+      box.closest(".field").hidden = !needed && !box.value;
+    };
+    box.form.addEventListener("change", look);
+    window.addEventListener("pageshow", look);
+    look();
+  });
+
   // --- one press of a button sends once ---
 
   const release = () =>

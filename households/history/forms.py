@@ -373,6 +373,12 @@ class QuestionsForm(PlainForm):
                     field.born = member.date_of_birth
                 field.widget.attrs.pop("maxlength", None)
                 name = _box(question.topic, column)
+                if column != "value" and question.choices:
+                    # Where scripts run it is shown once there is an answer that needs it.
+                    field.widget.attrs |= {
+                        "data-follows": self.add_prefix(question.topic),
+                        "data-not-after": " ".join(["", *question.says_all]),
+                    }
                 self.fields[name] = field
                 self.initial.setdefault(name, getattr(fact, column) if fact else "")
             seen = _box(question.topic, "version")
@@ -467,15 +473,20 @@ class AnswerForm(PlainForm):
             choices.append((SectionState.Answer.ENTRIES.value, str(words.yes)))
         self.fields["answer"].choices = choices  # type: ignore[attr-defined]
 
+    def instead_of(self, answer: str) -> list[tuple[str, str]]:
+        """What could be said in place of `answer` without adding anything."""
+        choices = self.fields["answer"].choices  # type: ignore[attr-defined]
+        return [one for one in choices if one[0] not in {answer, SectionState.Answer.ENTRIES}]
+
 
 class EndForm(PlainForm):
     """What became of an entry: `cleaned_data["status"]`, and `cleaned_data["until"]` where it has one."""
 
     status = forms.ChoiceField(
-        label=_("What is right?"),
+        label=_("What is true now?"),
         widget=Radios,
         error_messages={
-            "required": _("Choose what is right."),
+            "required": _("Choose what is true now."),
             "invalid_choice": _("Choose one of these."),
         },
     )
@@ -499,6 +510,9 @@ class EndForm(PlainForm):
             for key, text in offered.items()
             if text and (is_so or key != entry.status)
         ]
+        # Of one answer there is nothing to choose: it is what the link that led here said.
+        if len(self.fields["status"].choices) == 1:  # type: ignore[attr-defined]
+            self.initial.setdefault("status", self.fields["status"].choices[0][0])  # type: ignore[attr-defined]
         until = self.fields["until"]
         may_end = is_so or entry.status == status.ACTIVE
         if "until" in entry.columns() and words.ended and may_end:

@@ -140,8 +140,8 @@ WORDS: dict[str, Words] = {
 @dataclass(frozen=True)
 class Question:
     """`topic` stands in the database. `detail`, `since` and `until` are the labels of further boxes, ""
-    where there is none; `until` may lie ahead where that is what is asked for. `from_age` is the age from
-    which on it is asked."""
+    where there is none; `until` may lie ahead where that is what is asked for. `says_all` are the answers
+    after which those boxes have nothing to add. `from_age` is the age from which on it is asked."""
 
     topic: str
     asks: StrOrPromise
@@ -150,6 +150,7 @@ class Question:
     since: StrOrPromise = ""
     until: StrOrPromise = ""
     until_may_be_ahead: bool = False
+    says_all: Sequence[str] = ()
     from_age: int = 0
 
 
@@ -171,6 +172,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
             detail=_("Tobacco: what, and how much a day"),
             since=_("Tobacco: since when"),
             until=_("Tobacco: until when, if it is over"),
+            says_all=["never"],
             from_age=10,
         ),
         Question(
@@ -189,6 +191,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
                 ("daily", _("Most days")),
             ),
             detail=_("Alcohol: how much on a day with alcohol"),
+            says_all=["never"],
             from_age=10,
         ),
         Question(
@@ -205,6 +208,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
             _("Other substances, such as cannabis"),
             choices=(*_USE, _IN_PERSON),
             detail=_("Other substances: what, and how often"),
+            says_all=["never"],
             from_age=10,
         ),
         Question(
@@ -237,12 +241,14 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
                 ("special", _("A special diet")),
             ),
             detail=_("Food: what is left out, and why"),
+            says_all=["everything"],
         ),
         Question(
             "work-hazards",
             _("Work with noise, dust, chemicals, heavy loads or night shifts"),
             choices=_YES_NO,
             detail=_("Work: what kind, and with what"),
+            says_all=["no"],
             from_age=14,
         ),
     ),
@@ -257,6 +263,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
                 ("not-sure", _("Not sure")),
             ),
             detail=_("Birth: after how many weeks of pregnancy, if you know"),
+            says_all=["on-time"],
         ),
         Question(
             "delivery",
@@ -274,6 +281,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
             _("Was special care needed after the birth?"),
             choices=_YES_NO,
             detail=_("Special care: what for, and how long"),
+            says_all=["no"],
         ),
         Question(
             "feeding",
@@ -290,12 +298,14 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
             _("Sitting, walking and talking came when they should (development)"),
             choices=_YES_NO,
             detail=_("Development: what came late, or what worries you"),
+            says_all=["yes"],
         ),
         Question(
             "school",
             _("Is learning or school hard?"),
             choices=_YES_NO,
             detail=_("School: what is hard, and what helps"),
+            says_all=["no"],
             from_age=4,
         ),
     ),
@@ -311,6 +321,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
             ),
             since=_("First day of the last period"),
             detail=_("Periods: pain, heavy bleeding or anything else"),
+            says_all=["not-yet"],
         ),
         Question(
             "pregnant",
@@ -324,12 +335,14 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
             ),
             until=_("The day the baby should come, if pregnant (due date)"),
             until_may_be_ahead=True,
+            says_all=["no", "trying"],
         ),
         Question(
             "pregnancies",
             _("Pregnancies before"),
             choices=(("none", _("None")), ("some", _("One or more")), _IN_PERSON),
             detail=_("Pregnancies: how many, how many births, any problems"),
+            says_all=["none"],
         ),
         Question("breastfeeding", _("Breastfeeding now"), choices=_YES_NO),
         Question(
@@ -337,6 +350,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
             _("Birth control (contraception)"),
             choices=(("yes", _("Yes")), ("no", _("No")), _IN_PERSON),
             detail=_("Birth control: which kind"),
+            says_all=["no"],
         ),
     ),
     Section.WELLBEING: (
@@ -386,6 +400,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
                 ("now", _("Now")),
             ),
             detail=_("Help: what for, and with whom"),
+            says_all=["never"],
         ),
     ),
 }
