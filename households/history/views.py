@@ -16,6 +16,7 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
@@ -171,8 +172,12 @@ def _topic_page(
     _record_view(request, topic.section)
     entries = _entries(member, topic)
     current = [one for one in entries if one.entry.status == Entry.Status.ACTIVE]
+    confirmed_at = topic.confirmed_at
     context = {
         **_about(member, topic),
+        # Whoever said something today goes on saying, rather than that nothing has changed.
+        "said_today": confirmed_at and timezone.localdate(confirmed_at) == timezone.localdate(),
+        "instead": form.instead_of(topic.answer),
         "answer": answer_in_words(topic.answer, topic.section, member),
         "current": current,
         "over": [one for one in entries if one.entry.status == Entry.Status.ENDED],

@@ -75,6 +75,8 @@ def test_an_allergy_and_two_supplements(families: Portal, visitor: Visitor, java
     look()
     assert page.locator("[data-state]").count() == 2
     visitor.go(f"{home}history/medications/")
+    # After today's additions the next thing is another one.
+    assert "second" in page.get_by_role("button", name="Nothing has changed").get_attribute("class")
     page.get_by_role("button", name="Nothing has changed").click()
     assert "nothing has changed" in page.locator("[data-notice]").inner_text()
     assert "2 of 13 topics answered" in page.locator("main").inner_text()

@@ -356,7 +356,7 @@ def test_two_browsers_never_overwrite_each_other_silently(mia, cast):
     ]
     assert shown == [
         ("Substance", "All antibiotics", "Amoxicillin"),
-        ("How bad was it at worst (severity)?", "Mild", "Severe: needed help at once"),
+        ("How severe", "Mild", "Severe: needed help at once"),
     ]
     entry.refresh_from_db()
     assert entry.substance == "All antibiotics"

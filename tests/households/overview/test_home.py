@@ -66,7 +66,7 @@ def answer_topic(client: Client, section: str, answer: str = "none") -> None:
     page = f"{client.home}history/{section}/"
     got = client.get(page)
     forms = lxml.html.fromstring(got.content.decode()).forms
-    form = next(form for form in forms if "answer" in form.fields)
+    form = next(form for form in forms if form.xpath(".//*[@name='answer']"))
     typed = dict(form.form_values())
     sent = client.post(page, {**typed, "answer": answer})
     assert sent.status_code == 302, text_of(sent)
