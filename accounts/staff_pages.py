@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.functional import cached_property
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -207,7 +208,9 @@ class PortalModelAdmin(admin.ModelAdmin):
             if words:
                 kept["q"] = keep_search(request, words)
             return HttpResponseRedirect(f"?{urlencode(kept)}" if kept else request.path)
-        response = super().changelist_view(request, extra_context)
+        # Django's own is "Select … to change", also of what nobody can change.
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        response = super().changelist_view(request, {**title, **(extra_context or {})})
         if self.records_views and request.method == "GET" and response.status_code == 200:
             self._record(request, audit.Action.STAFF_VIEW, "list")
         return response

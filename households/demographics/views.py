@@ -59,7 +59,9 @@ class _Row:
     @property
     def is_bare(self) -> bool:
         """Nothing is on file and nothing was sent: such a row takes one line of a long page."""
-        return self.status == "on-file" and not self.on_file_or_proposed and not self.is_missing
+        if self.field.is_request or self.is_missing:
+            return False
+        return self.status == "on-file" and not self.on_file_or_proposed
 
     @property
     def below(self) -> list[tuple[str, str]]:

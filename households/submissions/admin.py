@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -27,6 +28,13 @@ _PAGES = {
     Submission.Kind.DOCUMENT: "admin:documents_document_of",
     Submission.Kind.DEMOGRAPHICS: "admin:demographics_detailchange_of",
     Submission.Kind.HISTORY: "admin:history_entrychange_of",
+}
+
+
+# What is looked at part by part, with the model of the parts.
+_PARTS = {
+    Submission.Kind.DEMOGRAPHICS: "demographics.detailchange",
+    Submission.Kind.HISTORY: "history.entrychange",
 }
 
 
@@ -80,8 +88,12 @@ class SubmissionAdmin(MemberOwnedAdmin):
 
     @admin.display(description=gettext_lazy("what"), ordering="kind")
     def what(self, submission: Submission) -> str:
-        kind = submission.get_kind_display()
-        return f"{kind}: {submission.about}" if submission.about else kind
+        """In the words of the page that it leads to."""
+        model = _PARTS.get(Submission.Kind(submission.kind))
+        if model is None:
+            return str(submission.get_kind_display()).capitalize()
+        admin_of: Any = self.admin_site.get_model_admin(apps.get_model(model))
+        return str(admin_of.page_title(submission))
 
     @admin.display(description=gettext_lazy("filled in by"))
     def filled_in(self, submission: Submission) -> str:

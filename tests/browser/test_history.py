@@ -65,13 +65,13 @@ def test_an_allergy_and_two_supplements(families: Portal, visitor: Visitor, java
         if supplement == "Vitamin D":
             page.get_by_role("link", name="Add another").click()
     assert page.locator("[data-entry]").count() == 2
-    entry(page, "Fish oil").get_by_role("link", name="Over, or a mistake").click()
+    entry(page, "Fish oil").get_by_role("link", name="Over or a mistake").click()
     look()
     page.get_by_label("Stopped:").check()
     page.get_by_role("button", name=f"Save in {name}").click()
     assert entry(page, "Fish oil").get_attribute("data-status") == "ended"
     look()
-    entry(page, "Fish oil").get_by_role("link", name="Its past").click()
+    entry(page, "Fish oil").get_by_role("link", name="Past").click()
     look()
     assert page.locator("[data-state]").count() == 2
     visitor.go(f"{home}history/medications/")

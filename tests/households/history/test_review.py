@@ -54,7 +54,7 @@ def test_a_front_desk_sees_that_a_history_came_and_nothing_of_it(mia, front_desk
     change = EntryChange.objects.get()
     inbox = front_desk.client.get("/admin/submissions/submission/")
     assert inbox.status_code == 200
-    assert "medical history: allergies" in text_of(inbox)
+    assert "Medical history: Allergies" in text_of(inbox)
     assert "Penicillin" not in text_of(inbox)
     pages = [
         f"{ADMIN}/",
