@@ -56,7 +56,7 @@ def test_details_are_corrected_reviewed_and_confirmed(
     clean()
 
     # A mistake keeps everything; then it is sent and waits.
-    row(page, "mobile_phone").get_by_role("link", name="Add").click()
+    row(page, "mobile_phone").get_by_role("link").click()
     page.locator("[name=mobile_phone]").fill("call my mother")
     page.get_by_label("Send text messages").check()
     page.get_by_role("button", name="Send to Leo").click()

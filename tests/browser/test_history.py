@@ -138,7 +138,17 @@ def test_questions_a_private_topic_and_a_conflict(
     home = visitor.choose("Ada", "1979/11/30")
     visitor.go(f"{home}history/lifestyle/")
     visitor.assert_clean()
+    # More is asked after an answer that has more to it, and what holds something stays.
+    more = page.get_by_label("Tobacco: what, and how much a day")
     if width == 320:
+        assert not more.is_visible()
+        page.get_by_label("Some days").first.check()
+        more.fill("two")
+        page.get_by_label("Never", exact=True).first.check()
+        assert more.is_visible()
+        more.fill("")
+        page.get_by_label("No answer").first.check()
+        assert not more.is_visible()
         page.get_by_role("button", name="Save Ada's answers").click()
         assert page.evaluate("document.activeElement.hasAttribute('data-error-summary')")
         page.get_by_label("Every day").first.check()
