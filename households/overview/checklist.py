@@ -54,7 +54,7 @@ def page_of(request: MemberRequest, document: DocumentRow) -> str:
 
 def _details_task(request: MemberRequest, standing: Standing, missing: int) -> Task:
     task: Task = {
-        "title": _("Contact details"),
+        "title": _("Details"),
         "url": member_url(request, "demographics"),
     }
     if standing.returned:

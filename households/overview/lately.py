@@ -47,7 +47,7 @@ def _of_submissions(rows: Iterable[SentRow], hidden: frozenset[str]) -> Iterable
 
 def _name_of(row: SentRow, hidden: frozenset[str]) -> str:
     if row.kind == Submission.Kind.DEMOGRAPHICS:
-        return _("Contact details")
+        return _("Details")
     if row.about in hidden or row.about not in Section.values:
         return _("Medical history")
     return str(Section(row.about).label)

@@ -83,7 +83,7 @@ def _page_title(page: str) -> str:
     if page.startswith("documents/") and page.endswith("/again/"):
         return _("A document to send again")
     if page.startswith("demographics/"):
-        return _("Contact details")
+        return _("Details")
     if page.startswith("history/"):
         return _("Medical history")
     return _("A page")

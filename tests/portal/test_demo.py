@@ -194,7 +194,7 @@ def test_a_child_has_a_rich_history_and_an_adult_none_known(client, db):
     sign_in(client, demo.READY, demo.FAMILY_PASSWORD)
     mias = f"/for/{pick(client, 'Mia', '2016/04/27')}/"
     home = text_of(client.get(mias))
-    assert "Contact details Returned: look at it again" in home
+    assert "Details Returned: look at it again" in home
     assert "Medical history 10 of 13 topics answered" in home
     details = text_of(client.get(f"{mias}demographics/"))
     assert "Waiting for the practice since" in details

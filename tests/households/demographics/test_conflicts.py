@@ -307,7 +307,7 @@ def test_a_change_that_was_taken_back_can_be_sent_again(cast, mia):
     mia.send("pharmacy/", opened)
     mia.send("pharmacy/keep/", {})
     answer = mia.send("pharmacy/", opened)
-    assert "Your change is sent" in text_of(mia.get(answer.headers["Location"]))
+    assert "Sent to Mimi's chart." in text_of(mia.get(answer.headers["Location"]))
     assert DetailChange.objects.waiting().count() == 1
 
 

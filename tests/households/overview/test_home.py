@@ -81,7 +81,7 @@ def decide(staff: Client, proposal, word: str, **typed: str) -> None:
 
 
 def test_at_first_nothing_is_confirmed_and_nothing_is_answered(family):
-    assert task(family, "Contact details") == ("Not confirmed yet", "not-started")
+    assert task(family, "Details") == ("Not confirmed yet", "not-started")
     assert task(family, "Medical history") == ("Not started", "not-started")
     assert progress(family) == "0 of 2"
 
@@ -89,26 +89,26 @@ def test_at_first_nothing_is_confirmed_and_nothing_is_answered(family):
 def test_details_from_confirming_to_returned_and_back(family, staff):
     today = f"{timezone.localdate():%Y/%m/%d}"
     confirm(family)
-    assert task(family, "Contact details") == (f"Confirmed {today}", "done")
+    assert task(family, "Details") == (f"Confirmed {today}", "done")
     assert progress(family) == "1 of 2"
     change(family, "occupation", occupation="Dancer")
-    assert task(family, "Contact details") == ("1 change waits for the practice", "sent")
+    assert task(family, "Details") == ("1 change waits for the practice", "sent")
     decide(staff, DetailChange.objects.get(), "return", words="What kind of dancer?")
-    assert task(family, "Contact details") == ("Returned: look at it again", "returned")
+    assert task(family, "Details") == ("Returned: look at it again", "returned")
     assert progress(family) == "0 of 2"
     change(family, "occupation", occupation="Ballet dancer")
-    assert task(family, "Contact details") == ("1 change waits for the practice", "sent")
+    assert task(family, "Details") == ("1 change waits for the practice", "sent")
     decide(staff, DetailChange.objects.latest("pk"), "accept")
-    assert task(family, "Contact details") == (f"Confirmed {today}", "done")
+    assert task(family, "Details") == (f"Confirmed {today}", "done")
     lately = text_of(family.get(family.home)).partition("Lately in")[2]
-    assert "Accepted by the practice: Contact details" in lately
+    assert "Accepted by the practice: Details" in lately
     assert Details.objects.get().occupation == "Ballet dancer"
 
 
 def test_what_was_confirmed_a_year_ago_is_to_be_looked_at_again(family):
     confirm(family)
     Details.objects.update(confirmed_at=timezone.now() - datetime.timedelta(days=366))
-    words, status = task(family, "Contact details")
+    words, status = task(family, "Details")
     assert words.startswith("Look again: last confirmed ")
     assert status == "not-started"
 
@@ -118,16 +118,16 @@ def test_what_the_practice_needs_since_then_is_to_do(family, staff, cast):
     setting = FieldSetting.objects.get(field="occupation")
     page = f"/admin/demographics/fieldsetting/{setting.pk}/change/"
     assert staff.post(page, fields_of(staff.get(page), shown="required")).status_code == 302
-    assert task(family, "Contact details") == (
+    assert task(family, "Details") == (
         "The practice needs 1 more answer",
         "not-started",
     )
     change(family, "occupation", occupation="Dancer")
-    assert task(family, "Contact details") == ("1 change waits for the practice", "sent")
+    assert task(family, "Details") == ("1 change waits for the practice", "sent")
     decide(staff, DetailChange.objects.get(), "accept")
-    assert task(family, "Contact details")[1] == "done"
+    assert task(family, "Details")[1] == "done"
     assert staff.post(page, fields_of(staff.get(page), shown="editable")).status_code == 302
-    assert task(family, "Contact details")[1] == "done"
+    assert task(family, "Details")[1] == "done"
 
 
 def test_history_topic_by_topic(family, staff):
@@ -181,7 +181,7 @@ def test_nothing_of_it_is_on_the_brothers_list(family, cast):
     change(family, "occupation", occupation="Dancer")
     answer_topic(family, "allergies")
     family.home = f"/for/{pick(family, 'Leo', '2018/09/03')}/"
-    assert task(family, "Contact details") == ("Not confirmed yet", "not-started")
+    assert task(family, "Details") == ("Not confirmed yet", "not-started")
     assert task(family, "Medical history") == ("Not started", "not-started")
     assert "Nothing yet." in text_of(family.get(family.home)).partition("Lately in")[2]
 
