@@ -33,8 +33,10 @@ def member_page(staff: Client, member):
     return staff.get(f"/admin/households/member/{member.pk}/change/")
 
 
-def test_from_a_member_to_their_documents(staff, cast):
-    (form,) = tools_of(member_page(staff, cast.mia)).findall(".//form")
+@pytest.mark.parametrize("tool", ["Documents", "What was sent"])
+def test_from_a_member_to_what_is_theirs(staff, cast, tool):
+    forms = tools_of(member_page(staff, cast.mia)).findall(".//form")
+    (form,) = [form for form in forms if form.findtext(".//button") == tool]
     assert form.get("method") == "post"
     fields = {**dict(form.form_values()), "search": "1"}
     found = staff.post(form.get("action"), fields, follow=True)
