@@ -181,7 +181,8 @@ class PortalModelAdmin(admin.ModelAdmin):
         rows = super().get_queryset(request)
         if request.method == "POST" and transaction.get_connection().in_atomic_block:
             # Two saves of one record take turns, so that the second sees the first one's.
-            rows = rows.select_for_update(of=("self",))
+            # Rows that point at it may be written meanwhile.
+            rows = rows.select_for_update(of=("self",), no_key=True)
         return rows
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -59,7 +59,8 @@ def pick(request: HouseholdRequest, member: Member) -> Binding:
     session = request.household_session
     with transaction.atomic():
         # The row lock makes picks of one session take turns on PostgreSQL; SQLite has one writer anyway.
-        HouseholdSession.objects.select_for_update().get(pk=session.pk)
+        # Not its key: what is sent meanwhile holds the choice, and looks at the session's key as it commits.
+        HouseholdSession.objects.select_for_update(no_key=True).get(pk=session.pk)
         end_current(session)
         binding = Binding.objects.create(
             key=secrets.token_urlsafe(16),

@@ -109,3 +109,14 @@ def sign_in_as_staff(
     """Sign staff in through admin's own page."""
     answer = client.post("/admin/login/", {"username": email, "password": password})
     assert answer.status_code == 302, f"{email} was not signed in: {answer.status_code}"
+
+
+def practice_today() -> datetime.date:
+    """The day it is at the practice, which is what its pages say."""
+    import zoneinfo
+
+    from django.utils import timezone
+
+    from households.models import Practice
+
+    return timezone.localdate(timezone=zoneinfo.ZoneInfo(Practice.load().time_zone))

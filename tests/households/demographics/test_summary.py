@@ -23,6 +23,7 @@ from households.models import Member
 from households.overview.standing import standing_of
 from households.submissions.models import Submission
 from households.templatetags.portal_tags import in_words
+from tests.cast import practice_today
 from tests.pages import fields_of, text_of, title_of
 
 
@@ -155,7 +156,7 @@ def test_all_correct_is_recorded_with_its_day(cast, mia, desk):
     assert (submission.kind, submission.status) == ("demographics", Submission.Status.FILED)
     assert submission.member == cast.mia
     assert submission.sent_at == details.confirmed_at
-    assert f"Last confirmed on {in_words(timezone.localdate())}" in text_of(mia.page())
+    assert f"Last confirmed on {in_words(practice_today())}" in text_of(mia.page())
     assert standing_of(cast.mia).confirmed_at == details.confirmed_at
     page = desk.client.get(f"/admin/demographics/detailchange/of/{submission.pk}/")
     assert "confirmed that nothing has changed" in text_of(page)

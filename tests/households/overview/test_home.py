@@ -15,7 +15,7 @@ from households.demographics.models import DetailChange, Details, FieldSetting
 from households.history.models import EntryChange, Section, SectionSetting, SectionState
 from households.models import Member
 from households.submissions.models import Submission
-from tests.cast import pick, sign_in, sign_in_as_staff
+from tests.cast import pick, practice_today, sign_in, sign_in_as_staff
 from tests.files import png
 from tests.pages import fields_of, text_of
 
@@ -87,7 +87,7 @@ def test_at_first_nothing_is_confirmed_and_nothing_is_answered(family):
 
 
 def test_details_from_confirming_to_returned_and_back(family, staff):
-    today = f"{timezone.localdate():%Y/%m/%d}"
+    today = f"{practice_today():%Y/%m/%d}"
     confirm(family)
     assert task(family, "Details") == (f"Confirmed {today}", "done")
     assert progress(family) == "1 of 2"
@@ -136,7 +136,7 @@ def test_history_topic_by_topic(family, staff):
     answer_topic(family, "allergies")
     assert task(family, "Medical history") == ("1 of 2 topics answered", "in-progress")
     answer_topic(family, "conditions", "not-sure")
-    today = f"{timezone.localdate():%Y/%m/%d}"
+    today = f"{practice_today():%Y/%m/%d}"
     assert task(family, "Medical history") == (f"Confirmed {today}", "done")
     proposal = EntryChange.objects.get(section="conditions")
     decide(staff, proposal, "return", words="Ask her father.")
