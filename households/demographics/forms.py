@@ -156,7 +156,7 @@ class ChangeForm(PlainForm):
     @staticmethod
     def _offer(field: forms.ChoiceField, on_file: Any) -> None:
         """What is on file stays to be chosen, also where the list does not know it."""
-        listed = list(field.choices)  # type: ignore[arg-type]
+        listed = list(field.choices)  # type: ignore[arg-type] # a callable of choices lists them too
         if on_file and on_file not in dict(listed):
             field.choices = [(on_file, on_file), *listed]
 
