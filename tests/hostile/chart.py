@@ -168,6 +168,7 @@ def record_number(record: dict[str, Any]) -> str:
     return str(patient["identifier"][0]["value"])
 
 
+_AUDITED = "audit_auditevent WHERE outcome NOT IN ('refused', 'conflict', 'changed-meanwhile')"
 # What is counted of one patient, and the rows of it.
 _COUNTED = {
     "changes of details": "demographics_detailchange WHERE ",
@@ -175,8 +176,8 @@ _COUNTED = {
     "changes of history": "history_entrychange WHERE ",
     "allergies": "history_allergy WHERE ",
     "submissions": "submissions_submission WHERE ",
-    "audit": "audit_auditevent WHERE outcome NOT IN ('refused', 'conflict', 'changed-meanwhile') "
-    "AND action IN ('send', 'withdraw') AND ",
+    "audited": f"{_AUDITED} AND action = 'send' AND ",
+    "taken back": f"{_AUDITED} AND action = 'withdraw' AND ",
 }
 
 
