@@ -138,6 +138,7 @@ INSTALLED_APPS = [
     "households.documents.apps.DocumentsConfig",
     "households.demographics.apps.DemographicsConfig",
     "households.history.apps.HistoryConfig",
+    "households.intake.apps.IntakeConfig",
     "households.record.apps.RecordConfig",
     "households.overview.apps.OverviewConfig",
     # After our apps, so that templates/django/forms/ replaces Django's own form templates.

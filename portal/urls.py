@@ -12,6 +12,7 @@ from households.binding import gated
 from households.demographics import urls as demographics_urls
 from households.documents import urls as document_urls
 from households.history import urls as history_urls
+from households.intake import urls as intake_urls
 from households.overview import urls as overview_urls
 from households.record import urls as record_urls
 from households.submissions import urls as submission_urls
@@ -33,5 +34,6 @@ urlpatterns = [
     path("for/<str:key>/demographics/", include(gated(demographics_urls.urlpatterns))),
     path("for/<str:key>/history/", include(gated(history_urls.urlpatterns))),
     path("for/<str:key>/documents/", include(gated(document_urls.urlpatterns))),
+    path("for/<str:key>/forms/", include(gated(intake_urls.urlpatterns))),
     path("for/<str:key>/record/", include(gated(record_urls.urlpatterns))),
 ]

@@ -27,6 +27,7 @@ def submission_begin(
     kind: Submission.Kind,
     about: str = "",
     waits: bool = True,
+    is_urgent: bool = False,
 ) -> Submission:
     """The envelope of one thing that the family sends for `member` now. The slice records the sending.
     Where it needs nobody at the practice, `waits` is False: it is filed as it comes."""
@@ -36,6 +37,7 @@ def submission_begin(
         member=member,
         kind=kind,
         about=about,
+        is_urgent=is_urgent,
         status=Status.RECEIVED if waits else Status.FILED,
         sent_at=now,
         filed_at=None if waits else now,

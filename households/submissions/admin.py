@@ -28,6 +28,7 @@ _PAGES = {
     Submission.Kind.DOCUMENT: "admin:documents_document_of",
     Submission.Kind.DEMOGRAPHICS: "admin:demographics_detailchange_of",
     Submission.Kind.HISTORY: "admin:history_entrychange_of",
+    Submission.Kind.FORM: "admin:intake_questionnaireresponse_of",
 }
 
 

@@ -30,6 +30,7 @@ class Submission(MemberOwned):
         DOCUMENT = "document", _("document")
         DEMOGRAPHICS = "demographics", _("details")
         HISTORY = "history", _("medical history")
+        FORM = "form", _("form")
 
     class Status(models.TextChoices):
         RECEIVED = "received", _("Received")
@@ -45,6 +46,8 @@ class Submission(MemberOwned):
     status = models.CharField(
         _("status"), max_length=10, choices=Status, default=Status.RECEIVED, editable=False
     )
+    # An answer in it suggests danger: it stands on top of the staff's list until somebody has seen it.
+    is_urgent = models.BooleanField(_("urgent"), default=False, editable=False)
     sent_at = models.DateTimeField(_("sent"), default=timezone.now, editable=False)
     sent_by = models.ForeignKey(
         HouseholdAccount, on_delete=models.PROTECT, related_name="+", editable=False
