@@ -24,12 +24,14 @@ from typing import Any
 
 import fhirpathpy
 from fhirpathpy.engine import do_eval, util
+from fhirpathpy.engine.evaluators import evaluators
 from fhirpathpy.engine.invocations import invocation_registry
 from fhirpathpy.engine.invocations.navigation import create_reduce_children
 from fhirpathpy.engine.nodes import FP_Quantity, FP_Type, ResourceNode, TypeInfo
 
 from households.intake.engine import patterns
 from households.intake.engine.extensions import weight_of
+from households.intake.engine.shortcuts import KEPT, WITH
 from households.intake.engine.syntax import parse
 
 # CPU seconds for all expressions of one form together.
@@ -55,6 +57,8 @@ class Clock:
     def __init__(self, now: datetime.datetime, seconds: float = BUDGET) -> None:
         self.now = now
         self._ends = time.thread_time() + seconds
+        # The values of KEPT parts, those that change with the answers apart.
+        self.kept: dict[bool, dict[str, list]] = {True: {}, False: {}}
 
     def look(self) -> None:
         if time.thread_time() > self._ends:
@@ -187,6 +191,36 @@ def _pairwise(entry: dict) -> dict:
         return function(context, these, *others)
 
     return {**entry, "fn": call}
+
+
+# Shortcuts ------------------------------------------------------------------------------------------
+
+
+def _kept(context: dict, data: Any, tree: dict) -> list:
+    kept = context["clock"].kept[tree["changes"]]
+    if tree["key"] not in kept:
+        kept[tree["key"]] = util.arraify(do_eval(context, data, tree["children"][0]))
+    # A copy: the library changes lists in place.
+    return list(kept[tree["key"]])
+
+
+def _with(context: dict, data: Any, tree: dict) -> list:
+    context["clock"].look()
+    found = []
+    for each in data:
+        held = util.get_data(each)
+        held = held.get(tree["member"]) if isinstance(held, dict) else None
+        if held == tree["word"]:
+            found.append(each)
+        elif held is not None and not isinstance(held, str):
+            # Not what this is for: the long way.
+            return util.arraify(do_eval(context, data, tree["children"][0]))
+    return found
+
+
+# Two more kinds of nodes; those of the library stay as they are.
+evaluators[KEPT] = _kept
+evaluators[WITH] = _with
 
 
 # Functions of our own -------------------------------------------------------------------------------

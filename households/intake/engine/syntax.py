@@ -17,6 +17,8 @@ from fhirpathpy.parser.ASTPathListener import ASTPathListener
 from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
 from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser
 
+from households.intake.engine.shortcuts import shortened
+
 # The longest in 606 real forms has 2,011 characters, and brackets in it go 7 deep. Reading takes time that
 # grows with both.
 LONGEST = 4_000
@@ -56,7 +58,7 @@ def parse(expression: str) -> Parsed | None:
         builder = ASTPathListener()
         ParseTreeWalker().walk(builder, parser.entireExpression())
         tree = builder.parentStack[0]["children"][0]["children"][0]
-        return Parsed(tree, *_parts(tree))
+        return Parsed(shortened(tree), *_parts(tree))
     except (_SyntaxError, RecursionError):
         return None
     except Exception:  # the library's own way to say that it cannot read something
