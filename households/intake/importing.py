@@ -150,8 +150,8 @@ def parse(data: bytes) -> JSON:
         )
     except json.JSONDecodeError as error:
         raise Unreadable(
-            f"The file is not valid JSON: line {error.lineno}, column {error.colno}. Open it in an editor that "
-            "shows mistakes in JSON, or get the file again."
+            f"The file is not valid JSON: line {error.lineno}, column {error.colno}. Open it in an "
+            "editor that shows mistakes in JSON, or get the file again."
         ) from None
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None
@@ -189,7 +189,7 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> JSON:
     for key, value in pairs:
         if key in found:
             raise Unreadable(
-                f"“{key}” stands twice in one place of the file: nobody can know which one counts. Remove one."
+                f"“{key}” stands twice in one place of the file: only one can count. Remove one."
             )
         # PostgreSQL keeps no NUL, and half a character is no text anywhere.
         found[_clean(key)] = _clean(value)
@@ -262,7 +262,7 @@ def _sorted_out(parsed: JSON) -> tuple[list[JSON], list[JSON], dict[str, int]]:
                 f"The file is a FHIR {kind[:40]}. Import a Questionnaire, a ValueSet or a CodeSystem."
             )
         raise Unreadable(
-            "The file is JSON, and not a FHIR resource: it has no “resourceType”. Import a FHIR Questionnaire."
+            "The file is JSON, and not a FHIR resource: it has no “resourceType”. Import a Questionnaire."
         )
     if len(questionnaires) + len(lists) > _MOST_RESOURCES:
         raise Unreadable(
@@ -332,6 +332,4 @@ _OTHER = "The form is written in FHIR {} (it uses {}). Ask its author for the R4
 def missing_lists(definition: JSON) -> list[str]:
     """The addresses of the lists that a form names and that are not on file; one query."""
     named = {name for name in lists_named(definition) if "|" not in name}
-    return sorted(
-        named - set(ValueSet.objects.filter(url__in=named).values_list("url", flat=True))
-    )
+    return sorted(named - set(ValueSet.objects.filter(url__in=named).values_list("url", flat=True)))

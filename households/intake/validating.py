@@ -44,7 +44,7 @@ def _errors(definition: JSON) -> list[Any]:
         Questionnaire.model_validate(definition)
     except ValidationError as error:
         return error.errors(include_url=False, include_context=False)
-    except Exception as error:  # noqa: BLE001 # the library's own slips on odd input
+    except Exception as error:  # the library's own slips on odd input
         return [{"type": "unreadable", "loc": (), "msg": type(error).__name__}]
     return []
 
@@ -98,13 +98,15 @@ def _spell(definition: JSON, findings: list[Finding]) -> None:
                 and "language" not in expression
             ):
                 expression["language"] = "text/fhirpath"
-                says = f"{link_id or 'The form'}: an expression without language was read as FHIRPath."
+                says = (
+                    f"{link_id or 'The form'}: an expression without language was read as FHIRPath."
+                )
                 findings.append(Finding(REPAIR, "expression-language", link_id, says))
 
 
 def _mend(definition: JSON, error: Any) -> Finding:
     """Take out what the error is about, in place; refuse where the form cannot be without it."""
-    loc = [part for part in error["loc"]]
+    loc = list(error["loc"])
     link_id = ""
     node: Any = definition
     parents: list[tuple[Any, Any]] = []
@@ -131,7 +133,9 @@ def _mend(definition: JSON, error: Any) -> Finding:
     _prune(definition)
     level = REPAIR if link_id else WARN
     about = f"{link_id}: " if link_id else ""
-    return Finding(level, "left-out", link_id, f"{about}“{where}” is not FHIR R4 ({why}) and was left out.")
+    return Finding(
+        level, "left-out", link_id, f"{about}“{where}” is not FHIR R4 ({why}) and was left out."
+    )
 
 
 _NOTHING = object()

@@ -130,10 +130,15 @@ def _renamed(part: JSON, item: JSON, taken: set[str]) -> JSON:
                 for was, name in names.items():
                     if was != name:
                         for quote in ("'", '"'):
-                            expression["expression"] = expression["expression"].replace(
-                                f"linkId={quote}{was}{quote}", f"linkId={quote}{name}{quote}"
-                            ).replace(
-                                f"linkId = {quote}{was}{quote}", f"linkId = {quote}{name}{quote}"
+                            expression["expression"] = (
+                                expression["expression"]
+                                .replace(
+                                    f"linkId={quote}{was}{quote}", f"linkId={quote}{name}{quote}"
+                                )
+                                .replace(
+                                    f"linkId = {quote}{was}{quote}",
+                                    f"linkId = {quote}{name}{quote}",
+                                )
                             )
     return part
 

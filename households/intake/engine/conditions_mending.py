@@ -94,7 +94,9 @@ def _mend_condition(
     else:
         if "operator" not in condition:
             condition["operator"] = "="
-            findings.append(_repair("condition", item, "A condition without comparison: read as “=”."))
+            findings.append(
+                _repair("condition", item, "A condition without comparison: read as “=”.")
+            )
         readable = _mend_compared(item, condition, asked, key, value, findings)
         if not readable:
             return None, findings
@@ -205,7 +207,9 @@ def _then(condition: JSON) -> str:
     holds = condition.get("operator") == "!=" or condition.get("answerBoolean") is False
     if condition.get("operator") not in ("!=", "exists"):
         holds = False
-    return "The condition always holds." if holds else "The condition never holds: it is never shown."
+    return (
+        "The condition always holds." if holds else "The condition never holds: it is never shown."
+    )
 
 
 def _break_cycles(form: JSON) -> Iterator[Finding]:

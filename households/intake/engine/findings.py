@@ -10,8 +10,25 @@ from typing import Any
 REFUSE, REPAIR, WARN = "refuse", "repair", "warn"
 
 TYPES = frozenset(
-    "group display question boolean decimal integer date dateTime time string text url choice open-choice "
-    "attachment reference quantity".split()
+    [
+        "group",
+        "display",
+        "question",
+        "boolean",
+        "decimal",
+        "integer",
+        "date",
+        "dateTime",
+        "time",
+        "string",
+        "text",
+        "url",
+        "choice",
+        "open-choice",
+        "attachment",
+        "reference",
+        "quantity",
+    ]
 ) - {"question"}
 
 JSON = dict[str, Any]

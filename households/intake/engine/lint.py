@@ -187,8 +187,10 @@ def _lists(form: JSON, lists_on_file: Container[str]) -> Iterator[Finding]:
             elif url not in lists_on_file and name not in lists_on_file:
                 missing[url].append(item)
     for name, items in missing.items():
-        where = f"{len(items)} questions ({_ids(items)}) choose" if len(items) > 1 else (
-            f"{named(items[0])} chooses"
+        where = (
+            f"{len(items)} questions ({_ids(items)}) choose"
+            if len(items) > 1
+            else (f"{named(items[0])} chooses")
         )
         if name.startswith("#"):
             says = f"{where} from the list {name} inside the file, which names no choices that can be read."
@@ -260,7 +262,9 @@ def _features(form: JSON) -> Iterator[Finding]:
     used: dict[str, list[JSON | None]] = defaultdict(list)
     for element, item in _elements({key: value for key, value in form.items() if key != "meta"}):
         for one in extensions(element):
-            if "/" in one["url"] or one["url"] == profile.OWN:  # parts of an extension have bare names
+            if (
+                "/" in one["url"] or one["url"] == profile.OWN
+            ):  # parts of an extension have bare names
                 used[one["url"]].append(item)
     layout = sorted({tail(url) for url in used if tail(url) in profile.LAYOUT})
     elsewhere = sorted({tail(url) for url in used if tail(url) in profile.ELSEWHERE})
@@ -301,16 +305,18 @@ def _controls(form: JSON) -> Iterator[Finding]:
         if code not in profile.CONTROLS:
             unknown = f"The control “{code}” is not known. Shown as its type is."
             says = profile.CONTROLS_INSTEAD.get(code, unknown)
-            yield Finding(WARN, f"control-{code}"[:60], items[0]["linkId"], f"{_ids(items)}: {says}")
+            yield Finding(
+                WARN, f"control-{code}"[:60], items[0]["linkId"], f"{_ids(items)}: {says}"
+            )
 
 
 def _expressions(form: JSON) -> Iterator[Finding]:
     """Only FHIRPath is worked out. CQL and searches would need another system."""
     others: dict[str, list[JSON | None]] = defaultdict(list)
     for element, item in _elements(form):
-        if "expression" in element and isinstance(element.get("language"), str):
-            if element["language"] not in ("text/fhirpath", "text/fhir-path"):
-                others[element["language"]].append(item)
+        language = element.get("language")
+        if "expression" in element and isinstance(language, str) and language != "text/fhirpath":
+            others[language].append(item)
     for language, items in others.items():
         where = [item for item in items if item is not None]
         says = (

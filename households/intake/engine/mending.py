@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 from households.intake.engine.findings import (
     JSON,
@@ -23,6 +22,7 @@ from households.intake.engine.findings import (
 )
 
 _FHIR = "http://hl7.org/fhir/StructureDefinition/"
+_CATEGORY = "http://hl7.org/fhir/questionnaire-display-category"
 _STATUS = {"draft", "active", "retired", "unknown"}
 _LENGTH_COUNTS = {"boolean", "decimal", "integer", "string", "text", "url", "open-choice"}
 # que-5: whose answers may be chosen from a list.
@@ -80,12 +80,14 @@ def mend_items(form: JSON) -> Iterator[Finding]:
     for item, _parent in list(walk(form.get("item"))):
         yield from _mend_spelling(item)
     yield from _mend_link_ids(form)
+    taken = {item["linkId"] for item, _parent in walk(form.get("item"))}
     for item, _parent in list(walk(form.get("item"))):
         yield from _mend_type(item)
         yield from _mend_display(item)
         yield from _mend_options(item)
         yield from _mend_initial(item)
         yield from _mend_limits(item)
+        yield from _mend_instruction(item, taken)
     yield from _mend_empty_groups(form)
 
 
@@ -137,7 +139,11 @@ def _mend_link_ids(form: JSON) -> Iterator[Finding]:
     for number, item in enumerate(items, 1):
         was = item.get("linkId")
         given = (
-            was.strip() if isinstance(was, str) else str(was) if isinstance(was, (int, float)) else ""
+            was.strip()
+            if isinstance(was, str)
+            else str(was)
+            if isinstance(was, (int, float))
+            else ""
         )
         if given and given not in seen:
             item["linkId"] = given
@@ -251,7 +257,9 @@ def _mend_initial(item: JSON) -> Iterator[Finding]:
         yield _repair("que-11", item, says)
     elif len(initial) > 1 and not item.get("repeats"):
         item["initial"] = initial[:1]
-        yield _repair("que-13", item, "It takes one answer and has several at the start: the first.")
+        yield _repair(
+            "que-13", item, "It takes one answer and has several at the start: the first."
+        )
 
 
 def _same(option: JSON, initial: JSON) -> bool:
@@ -269,17 +277,52 @@ def _mend_limits(item: JSON) -> Iterator[Finding]:
         item.pop("maxLength")
         yield _repair("que-10", item, "A longest answer has no meaning for its type: left out.")
     names = {tail(one["url"]) for one in extensions(item)}
-    hidden = any(tail(one["url"]) == "hidden" and one.get("valueBoolean") for one in extensions(item))
+    hidden = any(
+        tail(one["url"]) == "hidden" and one.get("valueBoolean") for one in extensions(item)
+    )
     fills_itself = (
         bool(names & {"calculatedExpression", "initialExpression"})
         or bool(item.get("initial"))
         or any(option.get("initialSelected") for option in children(item.get("answerOption")))
     )
-    if item.get("required") and (hidden or item.get("readOnly")) and not fills_itself:
-        if item.get("type") != "group":
-            item.pop("required")
-            says = "It is required, and families cannot answer it: “required” was left out."
-            yield _repair("required-unanswerable", item, says)
+    nobody_can = (hidden or item.get("readOnly")) and not fills_itself
+    if item.get("required") and nobody_can and item.get("type") != "group":
+        item.pop("required")
+        says = "It is required, and families cannot answer it: “required” was left out."
+        yield _repair("required-unanswerable", item, says)
+
+
+def _mend_instruction(item: JSON, taken: set[str]) -> Iterator[Finding]:
+    """An instruction of a kind that FHIR never published becomes the help text that R4 has for it."""
+    for one in extensions(item):
+        words = one.get("valueString")
+        if tail(one["url"]) != "instruction" or not isinstance(words, str) or not words.strip():
+            continue
+        item["extension"].remove(one)
+        if not item["extension"]:
+            del item["extension"]
+        if item.get("type") == "display":
+            continue
+        link_id = next(
+            name
+            for name in (f"{item['linkId']}-help{count}" for count in ("", *range(2, 10**6)))
+            if name not in taken
+        )
+        taken.add(link_id)
+        category = {"coding": [{"system": _CATEGORY, "code": "instructions"}]}
+        text = {
+            "linkId": link_id,
+            "type": "display",
+            "text": words.strip(),
+            "extension": [
+                {
+                    "url": f"{_FHIR}questionnaire-displayCategory",
+                    "valueCodeableConcept": category,
+                }
+            ],
+        }
+        item["item"] = [text, *children(item.get("item"))]
+        yield _repair("instruction", item, "Its instruction was put into a help text.")
 
 
 def _mend_empty_groups(form: JSON) -> Iterator[Finding]:

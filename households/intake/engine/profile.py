@@ -7,34 +7,126 @@ from __future__ import annotations
 
 # By the name of the extension (findings.tail), where HL7 defines it.
 KNOWN = frozenset(
-    "ordinalValue itemWeight hidden itemControl displayCategory unit unitOption unitValueSet optionExclusive "
-    "optionPrefix minValue maxValue minQuantity maxQuantity minLength regex maxDecimalPlaces minOccurs "
-    "maxOccurs mimeType maxSize entryFormat variable calculatedExpression initialExpression "
-    "enableWhenExpression answerExpression constraint targetConstraint "
-    "referenceResource valueset-label valueset-conceptOrder fhirType".split()
+    [
+        "ordinalValue",
+        "itemWeight",
+        "hidden",
+        "itemControl",
+        "displayCategory",
+        "unit",
+        "unitOption",
+        "unitValueSet",
+        "optionExclusive",
+        "optionPrefix",
+        "minValue",
+        "maxValue",
+        "minQuantity",
+        "maxQuantity",
+        "minLength",
+        "regex",
+        "maxDecimalPlaces",
+        "minOccurs",
+        "maxOccurs",
+        "mimeType",
+        "maxSize",
+        "entryFormat",
+        "variable",
+        "calculatedExpression",
+        "initialExpression",
+        "enableWhenExpression",
+        "answerExpression",
+        "constraint",
+        "targetConstraint",
+        "referenceResource",
+        "valueset-label",
+        "valueset-conceptOrder",
+        "fhirType",
+    ]
 )
 # urn:kinchart:danger is an address without "/".
 OWN = "urn:kinchart:danger"
 
 # How it looks, or where the text comes from: nothing that families read or may answer changes.
 LAYOUT = frozenset(
-    "choiceOrientation rendering-style rendering-styleSensitive rendering-xhtml rendering-markdown width "
-    "columnCount collapsible keyboard shortText sliderStepValue openLabel optionalDisplay choiceColumn "
-    "itemControl-visibility sidebar sdf-itemControl-visibility sdf-sidebar shortcut tableOption style "
-    "quantity-precision disabledDisplay extension-Questionnaire.item.disabledDisplay Questionnaire.item.disabledDisplay "
-    "hcx-autocomplete hcx-horizontal Questionnaire-hcx-horizontal Questionnaire-hcx-autocomplete".split()
+    [
+        "choiceOrientation",
+        "rendering-style",
+        "rendering-styleSensitive",
+        "rendering-xhtml",
+        "rendering-markdown",
+        "width",
+        "columnCount",
+        "collapsible",
+        "keyboard",
+        "shortText",
+        "sliderStepValue",
+        "openLabel",
+        "optionalDisplay",
+        "choiceColumn",
+        "itemControl-visibility",
+        "sidebar",
+        "sdf-itemControl-visibility",
+        "sdf-sidebar",
+        "shortcut",
+        "tableOption",
+        "style",
+        "quantity-precision",
+        "disabledDisplay",
+        "extension-Questionnaire.item.disabledDisplay",
+        "Questionnaire.item.disabledDisplay",
+        "hcx-autocomplete",
+        "hcx-horizontal",
+        "Questionnaire-hcx-horizontal",
+        "Questionnaire-hcx-autocomplete",
+    ]
 )
 # What other systems do with the form or with its answers.
 ELSEWHERE = frozenset(
-    "observationExtract observationLinkPeriod launchContext targetStructureMap itemExtractionContext "
-    "definitionExtract definitionExtractValue templateExtract sourceQueries itemPopulationContext "
-    "endpoint performerType entryMode preferredTerminologyServer cqf-library sourceStructureMap "
-    "cpg-knowledgeCapability cpg-knowledgeRepresentationLevel cpg-answerValueSetSource versionAlgorithm "
-    "Questionnaire.versionAlgorithm[x] artifact-versionAlgorithm assemble-expectation assembledFrom "
-    "assembleContext valueset-system valueset-reference questionnaireAdaptive responseRenderingLiquid metadata "
-    "sdf-authenticationrequirement sdf-information-message sdf-save-capabilities alsoSeenAt sourceSha256 "
-    "derivedFromArtifact sourceSearchEngine sourceSearchQuery isSubject baseType "
-    "structuredefinition-wg structuredefinition-fmm structuredefinition-standards-status".split()
+    [
+        "observationExtract",
+        "observationLinkPeriod",
+        "launchContext",
+        "targetStructureMap",
+        "itemExtractionContext",
+        "definitionExtract",
+        "definitionExtractValue",
+        "templateExtract",
+        "sourceQueries",
+        "itemPopulationContext",
+        "endpoint",
+        "performerType",
+        "entryMode",
+        "preferredTerminologyServer",
+        "cqf-library",
+        "sourceStructureMap",
+        "cpg-knowledgeCapability",
+        "cpg-knowledgeRepresentationLevel",
+        "cpg-answerValueSetSource",
+        "versionAlgorithm",
+        "Questionnaire.versionAlgorithm[x]",
+        "artifact-versionAlgorithm",
+        "assemble-expectation",
+        "assembledFrom",
+        "assembleContext",
+        "valueset-system",
+        "valueset-reference",
+        "questionnaireAdaptive",
+        "responseRenderingLiquid",
+        "metadata",
+        "sdf-authenticationrequirement",
+        "sdf-information-message",
+        "sdf-save-capabilities",
+        "alsoSeenAt",
+        "sourceSha256",
+        "derivedFromArtifact",
+        "sourceSearchEngine",
+        "sourceSearchQuery",
+        "isSubject",
+        "baseType",
+        "structuredefinition-wg",
+        "structuredefinition-fmm",
+        "structuredefinition-standards-status",
+    ]
 )
 
 # What changes how the form behaves, and what families see instead.
@@ -55,9 +147,8 @@ INSTEAD = {
     "unitOpen": "Families choose one of the units that are named, or type another only where there is none.",
     "unitSupplementalSystem": "Only the units that are named are offered.",
     "usageMode": "It is meant for some uses only and is shown in all of them.",
-    "rendering-criticalExtension": "The file says that it must be shown in one exact way: compare the preview.",
+    "rendering-criticalExtension": "The file says that it must look one exact way: compare the preview.",
     "translation": "The form is shown in its own language only.",
-    "instruction": "An instruction of an older kind is not shown. Put it into a help text.",
     "validationtext": "Its own words for a wrong answer are not shown. Families read the portal's words.",
     "sdf-guidanceaction": "A step that another portal offers afterwards is not shown.",
     "sdf-sublabel": "A second line under the question is not shown.",
@@ -71,8 +162,33 @@ INSTEAD = {
 
 # questionnaire-itemControl: what is drawn as it says, and what otherwise.
 CONTROLS = frozenset(
-    "check-box radio-button drop-down autocomplete text-box spinner help instructions display inline prompt unit "
-    "lower upper legal security list group header footer page open-choice text-area input radio".split()
+    [
+        "check-box",
+        "radio-button",
+        "drop-down",
+        "autocomplete",
+        "text-box",
+        "spinner",
+        "help",
+        "instructions",
+        "display",
+        "inline",
+        "prompt",
+        "unit",
+        "lower",
+        "upper",
+        "legal",
+        "security",
+        "list",
+        "group",
+        "header",
+        "footer",
+        "page",
+        "open-choice",
+        "text-area",
+        "input",
+        "radio",
+    ]
 )
 CONTROLS_INSTEAD = {
     "slider": "A slider is shown as a box for the number, or as choices.",
@@ -83,6 +199,9 @@ CONTROLS_INSTEAD = {
     "atable": "A table is shown as one question under the other.",
     "group-table": "A table is shown as one block of questions under the other.",
     "tab-container": "Tabs are shown as sections, one after the other.",
+    "tab": "Tabs are shown as sections, one after the other.",
+    "step": "Steps are shown as sections, one after the other.",
+    "push-button": "Buttons are shown as choices.",
     "flyover": "Words that pop up over the question are shown beside it.",
     "lookup": "Choices that a search would suggest are not offered. Families type the answer.",
 }
