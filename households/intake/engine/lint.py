@@ -28,6 +28,7 @@ from households.intake.engine.findings import (
     walk,
 )
 from households.intake.engine.mending import mend_form, mend_items
+from households.intake.engine.value_sets import ValueSets
 
 MOST_ITEMS = 3000
 DEEPEST = 20
@@ -168,11 +169,7 @@ def _is_hidden(item: JSON) -> bool:
 
 
 def _lists(form: JSON, lists_on_file: Container[str]) -> Iterator[Finding]:
-    contained = {
-        f"#{one.get('id')}": one
-        for one in children(form.get("contained"))
-        if one.get("resourceType") == "ValueSet"
-    }
+    inside = ValueSets(form, {})
     missing: dict[str, list[JSON]] = defaultdict(list)
     for item, _parent in walk(form.get("item")):
         units = [one for one in extensions(item) if tail(one["url"]) == "unitValueSet"]
@@ -182,8 +179,10 @@ def _lists(form: JSON, lists_on_file: Container[str]) -> Iterator[Finding]:
                 continue
             url = name.partition("|")[0]
             if name.startswith("#"):
-                if not has_choices(contained.get(name), form):
+                if not inside.concepts(name):
                     missing[name].append(item)
+            elif inside.is_contained(name):
+                continue
             elif url not in lists_on_file and name not in lists_on_file:
                 missing[url].append(item)
     for name, items in missing.items():
@@ -202,22 +201,6 @@ def _lists(form: JSON, lists_on_file: Container[str]) -> Iterator[Finding]:
         yield Finding(
             WARN, "value-set", items[0]["linkId"], f"{says} Until then families type the answer."
         )
-
-
-def has_choices(value_set: JSON | None, form: JSON) -> bool:
-    """Whether the choices of a list inside the file stand in it, or in a code system beside it."""
-    if not isinstance(value_set, dict):
-        return False
-    expansion, compose = value_set.get("expansion"), value_set.get("compose")
-    if isinstance(expansion, dict) and children(expansion.get("contains")):
-        return True
-    systems = {
-        one.get("url")
-        for one in children(form.get("contained"))
-        if one.get("resourceType") == "CodeSystem" and children(one.get("concept"))
-    }
-    included = children(compose.get("include")) if isinstance(compose, dict) else []
-    return any(children(one.get("concept")) or one.get("system") in systems for one in included)
 
 
 def _references(form: JSON) -> Iterator[Finding]:
