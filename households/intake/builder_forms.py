@@ -91,7 +91,9 @@ def _fields_of(kind: Kind | None) -> dict[str, forms.Field]:
     initial = {
         "initial": _line(
             gettext_lazy("Filled in at first"),
-            gettext_lazy("The family can change it. Leave it empty unless nearly everybody answers this."),
+            gettext_lazy(
+                "The family can change it. Leave it empty unless nearly everybody answers this."
+            ),
             max_length=500,
         )
     }
@@ -100,7 +102,9 @@ def _fields_of(kind: Kind | None) -> dict[str, forms.Field]:
             return {
                 "repeats": _tick(
                     gettext_lazy("Can be given several times"),
-                    gettext_lazy("For a list, such as medications: families add one after the other."),
+                    gettext_lazy(
+                        "For a list, such as medications: families add one after the other."
+                    ),
                 ),
                 "most": _count(gettext_lazy("At most how many times"), "", 100),
             }
@@ -339,7 +343,8 @@ class ItemForm(BuilderForm):
                 "again to replace what is there now with what stands here."
             ),
             *(
-                _("%(field)s now: %(value)s") % {"field": self[name].label, "value": _shown(now[name])}
+                _("%(field)s now: %(value)s")
+                % {"field": self[name].label, "value": _shown(now[name])}
                 for name, typed in self.parts().items()
                 if now.get(name, typed) != typed
             ),

@@ -86,7 +86,6 @@ def questionnaire_begin(
     version = QuestionnaireVersion.objects.create(
         questionnaire=questionnaire,
         number=1,
-        version=definition["version"],
         definition=definition,
         sha256=sha256_of(definition),
     )

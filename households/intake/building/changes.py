@@ -30,7 +30,6 @@ def begun(url: str, title: str, section: str) -> Definition:
     return {
         "resourceType": "Questionnaire",
         "url": url,
-        "version": "1",
         "title": title,
         "status": "draft",
         "subjectType": ["Patient"],

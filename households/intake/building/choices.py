@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -48,7 +47,7 @@ def weight_in(option: Item) -> Decimal | None:
 
 
 def can_be_lines(item: Item) -> bool:
-    """Whether the choices are words written in the form itself, and not numbers, dates or a list elsewhere."""
+    """Whether the choices are words in the form itself, and not numbers, dates or a list elsewhere."""
     known = {"valueCoding", "valueString"}
     return "answerValueSet" not in item and all(
         known & option.keys() for option in item.get("answerOption", [])
@@ -130,7 +129,7 @@ def written_number(value: Decimal) -> int | float:
 def set_choices(item: Item, typed: str, exclusive: str) -> None:
     """Changes the item. A choice that stays, or only got other words in its place, keeps its code.
 
-    Raises CannotBuild for lines that cannot be read, no choice at all, or an `exclusive` that is none of them.
+    Raises CannotBuild for lines that cannot be read, no choice, or an `exclusive` that is none of them.
     """
     old = item.get("answerOption", [])
     if typed.split() != lines_of(item).split() or _excluding(old) != exclusive:

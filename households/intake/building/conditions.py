@@ -91,7 +91,7 @@ def deciders_for(definition: Definition, link_id: str) -> list[Row]:
 
 
 def condition_of(question: Item, comparison: str, answer: str) -> Item:
-    """The condition, out of what was chosen and typed. Raises CannotBuild for an answer that cannot be read."""
+    """The condition, out of what was chosen and typed. CannotBuild for what cannot be read."""
     if comparison not in {value for value, _words in comparisons_of(question)}:
         raise CannotBuild(_("Choose how the answer is compared."))
     link_id = question["linkId"]

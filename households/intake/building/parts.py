@@ -26,7 +26,6 @@ from households.intake.building.kinds import (
     Item,
     Kind,
     extension_value,
-    kind_of,
     set_extension,
     set_or_drop,
 )
@@ -36,15 +35,40 @@ _CATEGORY = "http://hl7.org/fhir/questionnaire-display-category"
 _UCUM = "http://unitsofmeasure.org"
 # How practices write units, and their code (UCUM).
 _UNITS = {
-    **{"cm": "cm", "m": "m", "mm": "mm", "in": "[in_i]", "ft": "[ft_i]"},
-    **{"kg": "kg", "g": "g", "lb": "[lb_av]", "oz": "[oz_av]", "°C": "Cel", "°F": "[degF]"},
-    **{"mmHg": "mm[Hg]", "%": "%", "mg/dL": "mg/dL", "mmol/L": "mmol/L", "ml": "mL", "L": "L"},
-    **{"hours": "h", "minutes": "min", "days": "d", "weeks": "wk", "months": "mo", "years": "a"},
-    **{"per minute": "/min", "per day": "/d", "per week": "/wk"},
+    "cm": "cm",
+    "m": "m",
+    "mm": "mm",
+    "in": "[in_i]",
+    "ft": "[ft_i]",
+    "kg": "kg",
+    "g": "g",
+    "lb": "[lb_av]",
+    "oz": "[oz_av]",
+    "°C": "Cel",
+    "°F": "[degF]",
+    "mmHg": "mm[Hg]",
+    "%": "%",
+    "mg/dL": "mg/dL",
+    "mmol/L": "mmol/L",
+    "ml": "mL",
+    "L": "L",
+    "hours": "h",
+    "minutes": "min",
+    "days": "d",
+    "weeks": "wk",
+    "months": "mo",
+    "years": "a",
+    "per minute": "/min",
+    "per day": "/d",
+    "per week": "/wk",
 }
 _INITIAL = {
-    **{"string": "valueString", "text": "valueString", "boolean": "valueBoolean"},
-    **{"integer": "valueInteger", "decimal": "valueDecimal", "date": "valueDate"},
+    "string": "valueString",
+    "text": "valueString",
+    "boolean": "valueBoolean",
+    "integer": "valueInteger",
+    "decimal": "valueDecimal",
+    "date": "valueDate",
 }
 
 

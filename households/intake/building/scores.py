@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from households.intake.building.choices import label_of, read_number, weight_in, written_number
+from households.intake.building.choices import read_number, weight_in, written_number
 from households.intake.building.kinds import (
     CALCULATED,
     HIDDEN,
@@ -110,7 +110,7 @@ def _parts(score: Item) -> list[Item]:
 
 
 def read_bands(typed: str) -> list[Band]:
-    """One band a line: "10-14 moderate". Raises CannotBuild naming the line that cannot be read or overlaps."""
+    """One band a line: "10-14 moderate". CannotBuild names the line that is wrong or overlaps."""
     bands: list[Band] = []
     for at, raw in enumerate(typed.splitlines(), 1):
         words = " ".join(raw.split())
@@ -228,4 +228,3 @@ def highest_of(members: list[Row]) -> str:
         low += sum((min(w, 0) for w in weights), Decimal(0)) if several else min(weights)
         high += sum((max(w, 0) for w in weights), Decimal(0)) if several else max(weights)
     return f"{low:f}-{high:f}"
-
