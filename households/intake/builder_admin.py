@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -248,12 +248,13 @@ def title_page(request: HttpRequest, version: QuestionnaireVersion) -> HttpRespo
         try:
             draft_change(request=request, version_pk=version.pk, change=change, what="titled")
         except NotADraft:
-            form.add_error(None, frozen())
+            form.add_error(None, ValidationError(frozen(), code="frozen"))
         except ItemChangedMeanwhile as error:
             form.data = form.data.copy()
             form.data["was"] = sha256_of(error.item)
             shown = [f"{form[name].label}: {error.item[name] or '–'}" for name in now]
-            form.add_error(None, [changed_meanwhile(), *shown])
+            for says in (changed_meanwhile(), *shown):
+                form.add_error(None, ValidationError(says, code="changed-meanwhile"))
         else:
             messages.success(request, _("Saved."))
             return HttpResponseRedirect(url_of(version))

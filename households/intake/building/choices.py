@@ -132,7 +132,8 @@ def set_choices(item: Item, typed: str, exclusive: str) -> None:
     Raises CannotBuild for lines that cannot be read, no choice, or an `exclusive` that is none of them.
     """
     old = item.get("answerOption", [])
-    if typed.split() != lines_of(item).split() or _excluding(old) != exclusive:
+    is_same = _evened(typed) == _evened(lines_of(item)) and _excluding(old) == exclusive
+    if not old or not is_same:
         known = {_line_of(option) for option in old}
         lines = read_lines(typed, known & {label_of(option) for option in old})
         if not lines:
@@ -140,6 +141,10 @@ def set_choices(item: Item, typed: str, exclusive: str) -> None:
         options = _options(lines, old)
         _mark_exclusive(options, " ".join(exclusive.split()))
         item["answerOption"] = options
+
+
+def _evened(typed: str) -> list[str]:
+    return [" ".join(line.split()) for line in typed.splitlines() if line.strip()]
 
 
 def _excluding(options: list[Item]) -> str:
