@@ -86,7 +86,7 @@ def builder_paths(site: AdminSite) -> list[URLPattern]:
         for route, page in pages.items()
     ]
     begin = _for_builders(new_form_page, "intake.add_questionnaire", _CHANGE)
-    new = path("intake/questionnaire/new/", site.admin_view(begin), name="intake_questionnaire_new")
+    new = path("intake/questionnaire/new/", site.admin_view(begin), name="intake_questionnaire_build")
     return [new, *paths]
 
 
@@ -112,7 +112,7 @@ def new_form_page(request: HttpRequest) -> HttpResponse:
         version = questionnaire_begin(request=request, **form.cleaned_data)
         messages.success(request, _("Made. Now add the questions."))
         return HttpResponseRedirect(url_of(version))
-    context = {"form": form, "button": _("Make the form"), "back": reverse("admin:index")}
+    context = {"form": form, "button": _("Make the form"), "back": reverse("admin:intake_questionnaire_changelist")}
     return page(request, "builder_form", _("New form"), context, status_of(form))
 
 
