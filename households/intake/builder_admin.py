@@ -86,7 +86,9 @@ def builder_paths(site: AdminSite) -> list[URLPattern]:
         for route, page in pages.items()
     ]
     begin = _for_builders(new_form_page, "intake.add_questionnaire", _CHANGE)
-    new = path("intake/questionnaire/new/", site.admin_view(begin), name="intake_questionnaire_build")
+    new = path(
+        "intake/questionnaire/new/", site.admin_view(begin), name="intake_questionnaire_build"
+    )
     return [new, *paths]
 
 
@@ -112,7 +114,11 @@ def new_form_page(request: HttpRequest) -> HttpResponse:
         version = questionnaire_begin(request=request, **form.cleaned_data)
         messages.success(request, _("Made. Now add the questions."))
         return HttpResponseRedirect(url_of(version))
-    context = {"form": form, "button": _("Make the form"), "back": reverse("admin:intake_questionnaire_changelist")}
+    context = {
+        "form": form,
+        "button": _("Make the form"),
+        "back": reverse("admin:intake_questionnaire_changelist"),
+    }
     return page(request, "builder_form", _("New form"), context, status_of(form))
 
 
@@ -197,6 +203,7 @@ def _row_context(version: QuestionnaireVersion, row: Row) -> dict[str, Any]:
         "shown_if": joint.join(conditions),
         "bands": "; ".join(str(band) for band in bands_of(item)),
         "has_kept": bool(kept_of(item)),
+        "is_empty": row.is_section and not row.item.get("item"),
         "change_url": url_of(version, "item", query),
         "move_url": url_of(version, "move", query),
         "delete_url": url_of(version, "delete", query),

@@ -90,6 +90,13 @@ def _rows_in(parent: Item, parents: tuple[Item, ...]) -> list[Row]:
     return [Row(child, parents, siblings) for child in siblings]
 
 
+def empty_sections(definition: Definition) -> list[Row]:
+    """Sections that ask nothing: fine while somebody builds, and nothing for a family (que-1)."""
+    return [
+        row for row in rows_of(definition) if row.is_section and not _rows_in(row.item, (row.item,))
+    ]
+
+
 def row_of(definition: Definition, link_id: str) -> Row | None:
     return next((row for row in rows_of(definition) if row.link_id == link_id), None)
 
