@@ -203,7 +203,6 @@ def _row_context(version: QuestionnaireVersion, row: Row) -> dict[str, Any]:
         "shown_if": joint.join(conditions),
         "bands": "; ".join(str(band) for band in bands_of(item)),
         "has_kept": bool(kept_of(item)),
-        "is_empty": row.is_section and not row.item.get("item"),
         "change_url": url_of(version, "item", query),
         "move_url": url_of(version, "move", query),
         "delete_url": url_of(version, "delete", query),
