@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import StaffAccount
-from households.intake.bundled import bundled_lists
 from households.intake.building.structure import empty_sections, name_of
+from households.intake.bundled import bundled_lists
 from households.intake.definitions import lists_named, sha256_of
 from households.intake.engine.findings import REFUSE, children, extensions, tail, walk
 from households.intake.engine.lint import looked
