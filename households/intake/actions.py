@@ -16,7 +16,7 @@ from accounts import audit
 from households.intake.definitions import definition_of, sha256_of
 from households.intake.engine.checking import Problem
 from households.intake.engine.evaluation import add_instance, begin, put, remove_instance
-from households.intake.filling import Filling, patient_of
+from households.intake.filling import Change, Filling, base_of, patient_of
 from households.intake.models import QuestionnaireResponse, QuestionnaireVersion, Signature
 from households.models import Member
 from households.requests import MemberRequest
@@ -43,15 +43,6 @@ class HasProblems(Exception):
 
 
 @dataclass(frozen=True)
-class Change:
-    """What a page wants a question to say, and what it showed of it before (base_of)."""
-
-    path: str
-    answers: list[dict[str, Any]]
-    base: str
-
-
-@dataclass(frozen=True)
 class Conflict:
     """Somebody else answered the same question meanwhile. Of one that is gone, `theirs` is None."""
 
@@ -73,11 +64,6 @@ class Signed:
     typed_name: str
     relationship: str
     decision: Signature.Decision = Decision.ACCEPTED
-
-
-def base_of(answers: list[dict[str, Any]]) -> str:
-    """What stands for answers in a page that showed them."""
-    return sha256_of(answers)[:16]
 
 
 # --- the draft ------------------------------------------------------------------------

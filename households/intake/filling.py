@@ -13,11 +13,12 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from households.intake.definitions import definition_of
+from households.intake.definitions import definition_of, sha256_of
 from households.intake.engine.answers import words_of
 from households.intake.engine.checking import Problem, problems_of
 from households.intake.engine.evaluation import Filled, Node, evaluate
 from households.intake.engine.items import Definition, Item
+from households.intake.engine.tree import grow
 from households.intake.models import Questionnaire, QuestionnaireResponse
 from households.intake.pages import FilledPage, filled_pages, is_seen, pages_of
 from households.models import Member
@@ -32,6 +33,17 @@ class Filling:
         self.filled: Filled = evaluate(
             self.definition, response.items, patient=patient, now=timezone.now()
         )
+        if not response.is_draft:
+            self._as_it_was_sent()
+
+    def _as_it_was_sent(self) -> None:
+        """What was calculated then stands, though "today" is another day now."""
+        grown = grow(self.definition, self.response.items)
+        sent = {node.path: node for top in grown for node in top.walk()}
+        for node in self.filled.walk():
+            if node.item.is_question:
+                node.answers = sent[node.path].answers if node.path in sent else []
+                node.is_enabled = node.is_enabled or bool(node.answers)
 
     @property
     def questionnaire(self) -> Questionnaire:
@@ -91,6 +103,20 @@ class Filling:
             for node in page.questions()
             if node.item.link_id in links
         }
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a page wants a question to say, and what it showed of it before (base_of)."""
+
+    path: str
+    answers: list[dict[str, Any]]
+    base: str
+
+
+def base_of(answers: list[dict[str, Any]]) -> str:
+    """What stands for answers in a page that showed them."""
+    return sha256_of(answers)[:16]
 
 
 def response_or_404(member: Member, public_id: uuid.UUID) -> QuestionnaireResponse:
