@@ -1,0 +1,4 @@
+"""Admin pages of forms, by what they are about: each module registers its own."""
+
+from households.intake import definition_admin as definition_admin
+from households.intake import value_set_admin as value_set_admin
