@@ -91,7 +91,7 @@ class Forms:
             reason="Please say more." if status == "returned" else "",
             filled_in_by="guardian",
             filled_in_name="Elena Rivera",
-            **{name: at for name in times.get(status, [])},
+            **dict.fromkeys(times.get(status, []), at),
         )
         response.sending_id = uuid.uuid4()
         response.save()
