@@ -1,0 +1,452 @@
+"""A Questionnaire, read once into what the other modules ask of it.
+
+Source: FHIR R4 Questionnaire and the extensions of FHIR R4 and SDC that FORMS.md 1.5 lists.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from households.intake.engine.extensions import (
+    FHIR,
+    SDC,
+    all_of,
+    codes_of,
+    number,
+    objects,
+    text,
+    truth,
+    value,
+    value_key,
+    value_of,
+    weight_of,
+    whole,
+)
+from households.intake.engine.value_sets import ValueSets, bare
+
+# Item type: the value[x] of its answers. The first is what the portal writes.
+ANSWER_KEYS: dict[str, tuple[str, ...]] = {
+    "boolean": ("valueBoolean",),
+    "decimal": ("valueDecimal",),
+    "integer": ("valueInteger",),
+    "date": ("valueDate",),
+    "dateTime": ("valueDateTime",),
+    "time": ("valueTime",),
+    "string": ("valueString",),
+    "text": ("valueString",),
+    "url": ("valueUri",),
+    "choice": ("valueCoding",),
+    "open-choice": ("valueCoding", "valueString"),
+    "attachment": ("valueAttachment",),
+    "reference": ("valueReference",),
+    "quantity": ("valueQuantity",),
+}
+DANGER = "urn:kinchart:danger"
+_HELP_CODES = {"help", "instructions", "flyover"}
+_DEEPEST = 40
+
+
+@dataclass(frozen=True)
+class Option:
+    """One permitted answer."""
+
+    answer: dict
+    label: str
+    weight: Decimal | None = None
+    prefix: str = ""
+    is_exclusive: bool = False
+    is_selected: bool = False
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One enableWhen."""
+
+    question: str
+    operator: str
+    answer: dict
+
+
+@dataclass(frozen=True)
+class Expression:
+    """FHIRPath as the form has it. `name` is set on a variable only."""
+
+    text: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """questionnaire-constraint or targetConstraint: what must be true of the answers."""
+
+    key: str
+    expression: Expression
+    human: str
+    is_error: bool
+
+
+@dataclass(eq=False)
+class Item:
+    """One question, group or text. Nothing changes it after read_definition."""
+
+    link_id: str
+    type: str
+    text: str
+    parent: Item | None = None
+    children: tuple[Item, ...] = ()
+    prefix: str = ""
+    help: str = ""
+    codes: tuple[dict, ...] = ()
+    required: bool = False
+    repeats: bool = False
+    read_only: bool = False
+    is_hidden: bool = False
+    control: str = ""
+    entry_format: str = ""
+    # Choices
+    options: tuple[Option, ...] = ()
+    value_set: str = ""
+    # Limits
+    min_value: dict | None = None
+    max_value: dict | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    regex: str = ""
+    max_decimal_places: int | None = None
+    min_occurs: int | None = None
+    max_occurs: int | None = None
+    unit: dict | None = None
+    units: tuple[dict, ...] = ()
+    mime_types: tuple[str, ...] = ()
+    max_size: int | None = None
+    resource_types: tuple[str, ...] = ()
+    # Behaviour
+    enable_when: tuple[Condition, ...] = ()
+    enable_all: bool = False
+    enable_expression: Expression | None = None
+    initial: tuple[dict, ...] = ()
+    initial_expression: Expression | None = None
+    calculated: Expression | None = None
+    answer_expression: Expression | None = None
+    variables: tuple[Expression, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    danger_weight: int | None = None
+    is_danger_if_yes: bool = False
+    # The item as the form has it (%qitem).
+    raw: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def is_question(self) -> bool:
+        return self.type not in ("group", "display")
+
+    @property
+    def is_calculated(self) -> bool:
+        return self.calculated is not None
+
+    @property
+    def answer_keys(self) -> tuple[str, ...]:
+        """Which value[x] its answers may have. Options of other types than Coding bring their own."""
+        keys = ANSWER_KEYS.get(self.type, ())
+        if self.type in ("choice", "open-choice") and self.options:
+            of_options = dict.fromkeys(value_key(option.answer) for option in self.options)
+            return (*of_options, *(keys[1:] if self.type == "open-choice" else ()))
+        return keys
+
+    def walk(self) -> Iterator[Item]:
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(eq=False)
+class Definition:
+    """A whole form."""
+
+    url: str
+    version: str
+    title: str
+    description: str
+    items: tuple[Item, ...]
+    # Every item, help texts too, that are no children of theirs; of doubles the first.
+    by_link_id: dict[str, Item]
+    # The outside value sets that it names.
+    value_sets: frozenset[str]
+    variables: tuple[Expression, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    raw: dict = field(default_factory=dict, repr=False)
+
+    def walk(self) -> Iterator[Item]:
+        for item in self.items:
+            yield from item.walk()
+
+
+def read_definition(
+    definition: dict, value_sets: Mapping[str, Sequence[dict]] | None = None
+) -> Definition:
+    """The form in this Questionnaire. `value_sets`: concepts by the address of an outside value set, as
+    ValueSet.concepts keeps them. Never raises: what it cannot read is left out (lint.py names it)."""
+    reader = _Reader(ValueSets(definition, value_sets or {}))
+    items = reader.children(objects(definition.get("item")), None, 0)
+    return Definition(
+        url=text(definition.get("url")),
+        version=text(definition.get("version")),
+        title=text(definition.get("title")) or text(definition.get("name")),
+        description=text(definition.get("description")),
+        items=items,
+        by_link_id=reader.by_link_id,
+        value_sets=frozenset(reader.outside),
+        variables=_variables(definition),
+        constraints=_constraints(definition),
+        raw=copy.deepcopy(definition),
+    )
+
+
+class _Reader:
+    def __init__(self, value_sets: ValueSets) -> None:
+        self.value_sets = value_sets
+        self.by_link_id: dict[str, Item] = {}
+        self.outside: set[str] = set()
+
+    def children(self, elements: list[dict], parent: Item | None, depth: int) -> tuple[Item, ...]:
+        """The items of a level; help texts go to their question instead."""
+        found: list[Item] = []
+        for element in elements:
+            item = self.item(element, parent)
+            if parent is not None and _is_help(item, parent, found):
+                parent.help = "\n".join(filter(None, [parent.help, item.text]))
+            else:
+                found.append(item)
+            if depth < _DEEPEST:
+                item.children = self.children(objects(element.get("item")), item, depth + 1)
+        return tuple(found)
+
+    def item(self, element: dict, parent: Item | None) -> Item:
+        link_id = text(element.get("linkId")) or f"item-{len(self.by_link_id) + 1}"
+        item = Item(
+            link_id=link_id,
+            type=_type(element),
+            text=text(element.get("text")),
+            parent=parent,
+            prefix=text(element.get("prefix")),
+            codes=tuple(objects(element.get("code"))),
+            raw=element,
+        )
+        _read_presentation(item, element)
+        if item.type != "display":
+            _read_limits(item, element)
+        _read_behaviour(item, element)
+        if item.is_question:
+            self._read_choices(item, element)
+            _read_danger(item, element)
+        self.by_link_id.setdefault(link_id, item)
+        return item
+
+    def _read_choices(self, item: Item, element: dict) -> None:
+        item.units = tuple(
+            each
+            for extension in all_of(element, FHIR + "questionnaire-unitOption")
+            if isinstance(each := value(extension), dict)
+        )
+        units_url = text(value_of(element, FHIR + "questionnaire-unitValueSet"))
+        if units_url:
+            item.units += tuple(_coding(each) for each in self._concepts(units_url))
+        if item.unit is None and len(item.units) == 1:
+            item.unit = item.units[0]
+        item.options = tuple(_options(element))
+        item.value_set = text(element.get("answerValueSet"))
+        if item.value_set and not item.options:
+            item.options = tuple(
+                Option(
+                    {"valueCoding": _coding(concept)},
+                    text(concept.get("display")) or text(concept.get("code")),
+                    number(concept.get("weight")),
+                )
+                for concept in self._concepts(item.value_set)
+            )
+
+    def _concepts(self, url: str) -> list[dict]:
+        if not url.startswith("#") and not self.value_sets.is_contained(url):
+            self.outside.add(bare(url))
+        return self.value_sets.concepts(url)
+
+
+def _type(element: dict) -> str:
+    """One of FHIR R4's; R5's "coding" and what nobody knows as the nearest of them."""
+    named = element.get("type")
+    if named in ANSWER_KEYS or named in ("group", "display"):
+        return str(named)
+    if named == "coding":
+        constraint = element.get("answerConstraint")
+        return "open-choice" if constraint == "optionsOrString" else "choice"
+    if "item" in element:
+        return "group"
+    return "choice" if element.get("answerOption") else "string"
+
+
+def _read_presentation(item: Item, element: dict) -> None:
+    item.is_hidden = truth(value_of(element, FHIR + "questionnaire-hidden"))
+    controls = [
+        code
+        for extension in all_of(element, FHIR + "questionnaire-itemControl")
+        for code in codes_of(value(extension))
+    ]
+    item.control = controls[0] if controls else ""
+    if not item.control:
+        categories = codes_of(value_of(element, FHIR + "questionnaire-displayCategory"))
+        item.control = categories[0] if categories and item.type == "display" else ""
+    item.entry_format = text(value_of(element, FHIR + "entryFormat"))
+
+
+def _is_help(item: Item, parent: Item, before: list[Item]) -> bool:
+    """Whether this text belongs to its parent's own words: a help or instruction that always shows, and
+    that stands, in a group, before everything else (further down it speaks of what follows it)."""
+    return (
+        item.type == "display"
+        and item.control in _HELP_CODES
+        and not item.enable_when
+        and item.enable_expression is None
+        and not item.is_hidden
+        and not item.raw.get("item")
+        and (parent.is_question or not before)
+    )
+
+
+def _read_limits(item: Item, element: dict) -> None:
+    item.required = truth(element.get("required"))
+    item.repeats = truth(element.get("repeats"))
+    item.read_only = truth(element.get("readOnly"))
+    item.min_value = _limit(element, FHIR + "minValue", SDC + "minQuantity")
+    item.max_value = _limit(element, FHIR + "maxValue", SDC + "maxQuantity")
+    item.min_length = whole(value_of(element, FHIR + "minLength"))
+    item.max_length = whole(element.get("maxLength"))
+    item.regex = text(value_of(element, FHIR + "regex"))
+    item.max_decimal_places = whole(value_of(element, FHIR + "maxDecimalPlaces"))
+    item.min_occurs = whole(value_of(element, FHIR + "questionnaire-minOccurs"))
+    item.max_occurs = whole(value_of(element, FHIR + "questionnaire-maxOccurs"))
+    unit = value_of(element, FHIR + "questionnaire-unit")
+    item.unit = unit if isinstance(unit, dict) else None
+    item.mime_types = tuple(
+        mime for extension in all_of(element, FHIR + "mimeType") if (mime := text(value(extension)))
+    )
+    item.max_size = whole(value_of(element, FHIR + "maxSize"))
+    item.resource_types = tuple(
+        code
+        for extension in all_of(element, FHIR + "questionnaire-referenceResource")
+        for code in codes_of(value(extension))
+    )
+
+
+def _limit(element: dict, *urls: str) -> dict | None:
+    for url in urls:
+        for extension in all_of(element, url):
+            key = value_key(extension)
+            if key:
+                return {key: extension[key]}
+    return None
+
+
+def _read_behaviour(item: Item, element: dict) -> None:
+    item.enable_when = tuple(_conditions(element))
+    # R4 demands enableBehavior with several conditions; where it is missing, any of them (FORMS.md 1.5).
+    item.enable_all = element.get("enableBehavior") == "all"
+    item.enable_expression = _expression(value_of(element, SDC + "enableWhenExpression"))
+    item.variables = _variables(element)
+    item.constraints = _constraints(element)
+    if not item.is_question:
+        return
+    item.initial = tuple(_answers(element, "initial"))
+    item.initial_expression = _expression(value_of(element, SDC + "initialExpression"))
+    item.calculated = _expression(value_of(element, SDC + "calculatedExpression"))
+    item.answer_expression = _expression(value_of(element, SDC + "answerExpression"))
+
+
+def _conditions(element: dict) -> Iterator[Condition]:
+    for each in objects(element.get("enableWhen")):
+        key = next((key for key in each if key.startswith("answer")), "")
+        if each.get("question") and key:
+            answer = {"value" + key.removeprefix("answer"): each[key]}
+            yield Condition(text(each["question"]), text(each.get("operator")) or "=", answer)
+
+
+def _expression(element: object, name: str = "") -> Expression | None:
+    """FHIRPath only: CQL and queries are somebody else's."""
+    if not isinstance(element, dict) or not text(element.get("expression")):
+        return None
+    if text(element.get("language")) not in ("text/fhirpath", ""):
+        return None
+    return Expression(element["expression"], name)
+
+
+def _variables(element: dict) -> tuple[Expression, ...]:
+    return tuple(
+        read
+        for extension in all_of(element, FHIR + "variable")
+        if isinstance(each := value(extension), dict) and text(each.get("name"))
+        if (read := _expression(each, text(each.get("name")))) is not None
+    )
+
+
+def _constraints(element: dict) -> tuple[Constraint, ...]:
+    found: list[Constraint] = []
+    for url in (FHIR + "questionnaire-constraint", FHIR + "targetConstraint"):
+        for extension in all_of(element, url):
+            written = value_of(extension, "expression")
+            if isinstance(written, str):
+                written = {"expression": written}
+            expression = _expression(written)
+            if expression is not None:
+                found.append(
+                    Constraint(
+                        key=text(value_of(extension, "key")),
+                        expression=expression,
+                        human=text(value_of(extension, "human")),
+                        is_error=value_of(extension, "severity") != "warning",
+                    )
+                )
+    return tuple(found)
+
+
+def _answers(element: dict, name: str) -> Iterator[dict]:
+    for each in objects(element.get(name)):
+        key = value_key(each)
+        if key and not key.startswith("_"):
+            yield {key: each[key]}
+
+
+def _options(element: dict) -> Iterator[Option]:
+    for each in objects(element.get("answerOption")):
+        key = value_key(each)
+        if not key:
+            continue
+        chosen = each[key]
+        yield Option(
+            {key: chosen},
+            _label(chosen),
+            weight_of(each, chosen),
+            text(value_of(each, FHIR + "questionnaire-optionPrefix")),
+            truth(value_of(each, FHIR + "questionnaire-optionExclusive")),
+            truth(each.get("initialSelected")),
+        )
+
+
+def _label(chosen: Any) -> str:
+    if isinstance(chosen, dict):
+        return next(
+            (label for key in ("display", "code", "reference") if (label := text(chosen.get(key)))),
+            "",
+        )
+    return str(chosen)
+
+
+def _coding(concept: dict) -> dict:
+    return {key: concept[key] for key in ("system", "code", "display") if concept.get(key)}
+
+
+def _read_danger(item: Item, element: dict) -> None:
+    for extension in all_of(element, DANGER):
+        item.danger_weight = whole(extension.get("valueInteger"))
+        item.is_danger_if_yes = extension.get("valueBoolean") is True
