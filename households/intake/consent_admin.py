@@ -1,4 +1,4 @@
-"""Admin pages of consents and signatures: to read, to print, and to void with a reason. Nobody changes one."""
+"""Admin pages of consents and signatures: to read, and to void with a reason. Nobody changes one."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 _TABLE = "intake_signature"
-_RESPONSES = "intake_questionnaireresponse"
 _STANDS = (
     *("id", "public_id", "member_id", "response_id", "decision", "text", "text_sha256"),
     *("typed_name", "relationship", "signed_at"),
@@ -33,7 +32,8 @@ def _changed(how: str) -> str:
 
 
 _OF_SOMEBODY_ELSE = (
-    f"NEW.member_id <> (SELECT member_id FROM {_RESPONSES} WHERE id = NEW.response_id)"
+    "NEW.member_id <> "
+    "(SELECT member_id FROM intake_questionnaireresponse WHERE id = NEW.response_id)"
 )
 
 _LIFT = {
