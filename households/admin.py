@@ -255,7 +255,7 @@ class PracticeAdmin(PortalModelAdmin):
             None,
             {"fields": ("name", "phone", "hours", "address", "sender", "time_zone")},
         ),
-        (gettext_lazy("How the portal behaves"), {"fields": ("one_tap_switching",)}),
+        (gettext_lazy("How the portal behaves"), {"fields": ("one_tap_switching", "crisis_text")}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
