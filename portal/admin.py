@@ -36,6 +36,14 @@ JOBS = (
         ),
     ),
     (
+        "forms",
+        gettext_lazy("Forms"),
+        (
+            *("intake.Questionnaire", "intake.QuestionnaireVersion", "intake.Ask"),
+            *("intake.MemberAsk", "intake.Signature", "intake.ValueSet"),
+        ),
+    ),
+    (
         "practice",
         gettext_lazy("Practice"),
         (
