@@ -117,8 +117,12 @@ class _Evaluation:
 
     def _has_rules(self) -> bool:
         return bool(self.filled.definition.constraints) or any(
-            node.item.constraints or node.item.answer_expression or node.item.toggles
-            for node in self.nodes
+            item.constraints
+            or item.answer_expression
+            or item.toggles
+            or item.min_expression
+            or item.max_expression
+            for item in (node.item for node in self.nodes)
         )
 
     def run(self) -> None:
@@ -169,9 +173,15 @@ class _Evaluation:
         return changed
 
     def choose(self, reckoning: Reckoning) -> None:
+        """The choices and limits that are worked out."""
         for node in self.nodes:
-            if node.is_enabled and (node.item.answer_expression or node.item.toggles):
+            item = node.item
+            if node.is_enabled and (item.answer_expression or item.toggles):
                 node.own_options = reckoning.options(node)
+            if node.is_enabled and item.min_expression:
+                node.own_min_value = next(iter(reckoning.answers(item.min_expression, node)), None)
+            if node.is_enabled and item.max_expression:
+                node.own_max_value = next(iter(reckoning.answers(item.max_expression, node)), None)
 
     def check(self, reckoning: Reckoning) -> None:
         """The constraints, of what is answered: an empty form breaks none."""

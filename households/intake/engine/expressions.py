@@ -116,6 +116,11 @@ def _read_model() -> dict[str, dict]:
 
 
 _MODEL = _read_model()
+RESOURCE_TYPES = frozenset(
+    name
+    for name, parent in _MODEL["type2Parent"].items()
+    if parent in ("DomainResource", "Resource") and name != "DomainResource"
+)
 # The library sets it at the first "is" of whichever thread; set once, it is the same for all.
 TypeInfo.model = _MODEL
 
@@ -306,7 +311,10 @@ def _round(_: dict, elements: list, places: Any = 0) -> Any:
     if not 0 <= digits <= 20:
         raise Failure
     number = Decimal(_numbers(elements)[0])
-    return number.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    rounded = number.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    # 100, not 100.00: people read it.
+    is_whole = rounded == rounded.to_integral_value()
+    return rounded.quantize(Decimal(1)) if is_whole else rounded.normalize()
 
 
 def _text(elements: list) -> str:

@@ -77,10 +77,9 @@ class Forms:
         version: Any = None,
         **columns: Any,
     ) -> QuestionnaireResponse:
-        response = self.begin(form, member, version, **columns)
         at = at or timezone.now()
         times = {"seen": ["seen_at"], "filed": ["seen_at", "filed_at"], "returned": ["returned_at"]}
-        response.submission = Submission.objects.create(
+        submission = Submission.objects.create(
             member=member,
             kind="form",
             status=status,
@@ -91,9 +90,8 @@ class Forms:
             filled_in_name="Elena Rivera",
             **dict.fromkeys(times.get(status, []), at),
         )
-        response.sending_id = uuid.uuid4()
-        response.save()
-        return response
+        sending = {"submission": submission, "sending_id": uuid.uuid4()}
+        return self.begin(form, member, version, **sending, **columns)
 
     def sign(self, response: QuestionnaireResponse, **columns: Any) -> Signature:
         return Signature.objects.create(

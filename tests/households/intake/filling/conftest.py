@@ -27,9 +27,7 @@ ITEMS: list[dict[str, Any]] = [
                 "type": "string",
                 "text": "To what?",
                 "required": True,
-                "enableWhen": [
-                    {"question": "allergic", "operator": "=", "answerBoolean": True}
-                ],
+                "enableWhen": [{"question": "allergic", "operator": "=", "answerBoolean": True}],
             },
             {"linkId": "born", "type": "date", "text": "When did it begin?"},
             {"linkId": "note", "type": "text", "text": "Anything else?"},
