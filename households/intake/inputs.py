@@ -31,7 +31,9 @@ _LONGEST_TEXT = 50_000
 _INTEGERS = range(-(2**31), 2**31)
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d{1,15},\d{1,2}", re.ASCII)
-_TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?\s*(?:([ap])\.?\s?m\.?)?", re.ASCII | re.I)
+_TIME = re.compile(
+    r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?\s*(?:([ap])\.?\s?m\.?)?", re.ASCII | re.I
+)
 _OTHER = "other"
 
 
@@ -182,9 +184,7 @@ def _choice_fields(node: Node) -> dict[str, forms.Field]:
         for option in item.options
     ]
     chosen = [key_of(one) for one in node.answers]
-    written = "\n".join(
-        _words(one) for one in node.answers if key_of(one) not in dict(pairs)
-    )
+    written = "\n".join(_words(one) for one in node.answers if key_of(one) not in dict(pairs))
     may_write = item.type == "open-choice"
     made: dict[str, forms.Field] = {}
     if item.repeats:
@@ -193,7 +193,7 @@ def _choice_fields(node: Node) -> dict[str, forms.Field]:
     else:
         if may_write:
             pairs = [*pairs, (_OTHER, _("Other"))]
-        if len(pairs) > MOST_RADIOS or item.control == "drop-down" and len(pairs) > 4:
+        if len(pairs) > MOST_RADIOS or (item.control == "drop-down" and len(pairs) > 4):
             made["v"] = ChoiceField(
                 choices=[("", _("Choose one")), *pairs], widget=forms.Select(), **_label(item)
             )
@@ -389,9 +389,7 @@ def answers_from(node: Node, typed: Mapping[str, Any]) -> list[dict[str, Any]]:
     if item.type == "text":
         return _texts(node, [value])
     lines = value.splitlines() if item.repeats else [value]
-    return [
-        answer for line in lines if line.strip() for answer in _one(node, line.strip())
-    ]
+    return [answer for line in lines if line.strip() for answer in _one(node, line.strip())]
 
 
 def _one(node: Node, text: str) -> list[dict[str, Any]]:
@@ -429,7 +427,9 @@ def _short(node: Node, text: str) -> str:
         )
     # FHIR R4 string: no control characters but tab and line break.
     return "".join(
-        one for one in text.replace("\r\n", "\n") if one in "\t\n" or unicodedata.category(one) != "Cc"
+        one
+        for one in text.replace("\r\n", "\n")
+        if one in "\t\n" or unicodedata.category(one) != "Cc"
     )
 
 
@@ -452,7 +452,7 @@ def _number(node: Node, text: str, part: str = "v") -> int | float:
 def _whole(node: Node, text: str) -> int:
     plain = _plain(text) if len(text) < 60 else ""
     number = _NUMBER.fullmatch(plain) and Decimal(plain)
-    if not number and number != 0 or number != number.to_integral_value():
+    if (not number and number != 0) or number != number.to_integral_value():
         raise Unreadable(
             box(node), _("Type a whole number in digits, for example 4, and nothing else.")
         )

@@ -18,10 +18,10 @@ from accounts import audit
 from households.binding import member_url
 from households.intake import actions
 from households.intake.asking import Asked, asked_of
+from households.intake.definitions import definition_of
 from households.intake.filling import Filling, patient_of, response_or_404, sections_of
 from households.intake.models import QuestionnaireResponse, QuestionnaireVersion
 from households.intake.pages import pages_of
-from households.intake.definitions import definition_of
 from households.models import Member
 from households.requests import MemberRequest
 from households.submissions.models import Submission
@@ -130,12 +130,12 @@ def _sent_row(request: MemberRequest, response: QuestionnaireResponse) -> dict[s
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def form_start(
-    request: MemberRequest, member: Member, questionnaire_id: uuid.UUID
-) -> HttpResponse:
+def form_start(request: MemberRequest, member: Member, questionnaire_id: uuid.UUID) -> HttpResponse:
     """What the form is, before anything of it is answered. A form that is begun goes on where it was."""
     asked, version = _to_begin(member, questionnaire_id)
-    drafts = [one for one in _drafts(member) if one.version.questionnaire_id == version.questionnaire_id]
+    drafts = [
+        one for one in _drafts(member) if one.version.questionnaire_id == version.questionnaire_id
+    ]
     if drafts:
         return redirect(member_url(request, "form_detail", public_id=drafts[0].public_id))
     if request.method == "POST":
