@@ -29,6 +29,9 @@ from households.history.models import (
     Section,
     SectionState,
 )
+from households.intake.models import Ask, MemberAsk, QuestionnaireVersion
+from households.intake.publishing import version_publish
+from households.intake.starters import starters_add
 from households.models import FilledInBy, Member
 from households.submissions.models import Proposal, Submission
 
@@ -45,6 +48,7 @@ def load_charts(
     _load_history(mias)
     elenas = _Chart(elena, account, owner, by=FilledInBy.PATIENT)
     _load_none_known(elenas)
+    _load_forms(elena, mia, owner)
 
 
 class _Chart:
@@ -113,6 +117,37 @@ class _Chart:
             confirmed_at=submission.sent_at,
             confirmed_in=submission,
             version=1,
+        )
+
+
+# --- forms ----------------------------------------------------------------------------
+
+_PUBLISHED = ("phq-9", "medical-history", "consent-to-treat")
+
+
+def _load_forms(elena: Member, mia: Member, owner: StaffAccount) -> None:
+    """The starter forms; three of them are published and asked."""
+    starters_add(request=None)
+    published = {}
+    for name in _PUBLISHED:
+        version = QuestionnaireVersion.objects.get(questionnaire__url=f"urn:kinchart:form:{name}")
+        version_publish(request=None, version=version, by=owner)
+        published[name] = version.questionnaire
+    Ask.objects.create(
+        questionnaire=published["consent-to-treat"],
+        whom=Ask.Whom.EVERYONE,
+        again=Ask.Again.VERSION,
+        why="We ask it of everyone once, and again when its text changes.",
+        asked_by=owner,
+    )
+    soon = timezone.localdate() + datetime.timedelta(days=10)
+    for member, name in ((mia, "medical-history"), (elena, "phq-9")):
+        MemberAsk.objects.create(
+            member=member,
+            questionnaire=published[name],
+            due_on=soon,
+            why="So that we know it before the visit.",
+            asked_by=owner,
         )
 
 

@@ -2,4 +2,6 @@
 
 from households.intake import ask_admin as ask_admin
 from households.intake import consent_admin as consent_admin
+from households.intake import definition_admin as definition_admin
 from households.intake import member_ask_admin as member_ask_admin
+from households.intake import value_set_admin as value_set_admin

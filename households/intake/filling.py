@@ -78,7 +78,10 @@ class Filling:
 
     @cached_property
     def problems(self) -> list[Problem]:
-        return problems_of(self.filled)
+        """Those that the family can put right: what is hidden, read-only or calculated nobody types, and a
+        form that demands it would never be sent."""
+        nodes = {node.path: node for node in self.filled.walk()}
+        return [one for one in problems_of(self.filled) if _can_be_put_right(nodes.get(one.path))]
 
     def problems_on(self, page: FilledPage) -> list[Problem]:
         paths = {node.path for top in page.nodes for node in top.walk()}
@@ -117,6 +120,14 @@ class Change:
 def base_of(answers: list[dict[str, Any]]) -> str:
     """What stands for answers in a page that showed them."""
     return sha256_of(answers)[:16]
+
+
+def _can_be_put_right(node: Node | None) -> bool:
+    if node is None:
+        return True
+    if any(one.item.is_hidden for one in (node, *node.ancestors())):
+        return False
+    return not (node.item.read_only or node.item.is_calculated)
 
 
 def response_or_404(member: Member, public_id: uuid.UUID) -> QuestionnaireResponse:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from households.intake.bundled import bundled_lists
 from households.intake.definitions import lists_named
 from households.intake.engine.assembly import assembled
 from households.intake.engine.findings import JSON, REFUSE, Finding, children
@@ -86,7 +87,7 @@ def read_file(data: bytes) -> FileRead:
     read.lists = [_list_read(one, lists) for one in lists]
     in_file = {str(one.get("url", "")).partition("|")[0]: one for one in questionnaires}
     on_file = _questionnaires_on_file()
-    known_lists = set(ValueSet.objects.values_list("url", flat=True))
+    known_lists = {*ValueSet.objects.values_list("url", flat=True), *bundled_lists()}
     known_lists |= {one.url for one in read.lists if not one.says}
     for questionnaire in questionnaires:
         read.forms.append(form_read(questionnaire, known_lists, {**on_file, **in_file}))

@@ -16,7 +16,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import audit
-from households.intake.definitions import sha256_of
+from accounts.models import StaffAccount
+from households.intake.bundled import bundled_lists
+from households.intake.definitions import lists_named, sha256_of
 from households.intake.engine.findings import REFUSE, children, extensions, tail, walk
 from households.intake.engine.lint import looked
 from households.intake.importing import FormRead, ListRead
@@ -62,7 +64,9 @@ def _is_same(kept: dict[str, Any], read: dict[str, Any]) -> bool:
     return sha256_of(content(kept)) == sha256_of(content(read))
 
 
-def form_keep(*, request: HttpRequest, form: FormRead) -> tuple[Outcome, QuestionnaireVersion]:
+def form_keep(
+    *, request: HttpRequest | None, form: FormRead
+) -> tuple[Outcome, QuestionnaireVersion]:
     """A form of a file as a draft: of a new form, as the next version of one that is on file, or in the
     place of its draft. What is on file already stays as it is."""
     assert not form.is_refused  # the page does not offer it
@@ -93,6 +97,7 @@ def form_keep(*, request: HttpRequest, form: FormRead) -> tuple[Outcome, Questio
             )
         if is_new:
             outcome = Outcome.NEW
+        _bundled_keep(request, form.definition)
         _record(request, f"import-{outcome}", version)
     return outcome, version
 
@@ -111,7 +116,7 @@ def _next_number(questionnaire: Questionnaire) -> int:
     return (latest or 0) + 1
 
 
-def list_keep(*, request: HttpRequest, read: ListRead) -> str:
+def list_keep(*, request: HttpRequest | None, read: ListRead) -> str:
     """A list of choices: "new", "changed" or "same"."""
     assert not read.says  # the page does not offer it
     with transaction.atomic():
@@ -132,6 +137,14 @@ def list_keep(*, request: HttpRequest, read: ListRead) -> str:
     return outcome
 
 
+def _bundled_keep(request: HttpRequest | None, definition: dict[str, Any]) -> None:
+    """Put the lists on file that a form names, that come with the portal and are not there yet."""
+    wanted = lists_named(definition) & bundled_lists().keys()
+    on_file = set(ValueSet.objects.filter(url__in=wanted).values_list("url", flat=True))
+    for url in sorted(wanted - on_file):
+        list_keep(request=request, read=ListRead(**bundled_lists()[url]))
+
+
 # --- versions -------------------------------------------------------------------------
 
 
@@ -144,9 +157,16 @@ def refusals(version: QuestionnaireVersion) -> list[str]:
     return list(dict.fromkeys(says))
 
 
-def version_publish(*, request: HttpRequest, version: QuestionnaireVersion) -> bool:
+def version_publish(
+    *,
+    request: HttpRequest | None,
+    version: QuestionnaireVersion,
+    by: StaffAccount | None = None,
+) -> bool:
     """Freeze a draft, as it was when it was fetched, and ask it from now on; the version before is
-    retired. False, and nothing happens, where it changed since, is no draft any more or is refused."""
+    retired. False, and nothing happens, where it changed since, is no draft any more or is refused. `by`
+    only where there is no request."""
+    by = by or getattr(request, "user", None)
     if refusals(version):
         return False
     definition = copy.deepcopy(version.definition)
@@ -174,7 +194,7 @@ def version_publish(*, request: HttpRequest, version: QuestionnaireVersion) -> b
                 sha256=sha256_of(definition),
                 version=definition["version"][:60],
                 published_at=now,
-                published_by=request.user,
+                published_by=by,
             )
             if not published:
                 transaction.set_rollback(True)
@@ -255,7 +275,7 @@ def _is_asked(questionnaire: Questionnaire) -> bool:
     return MemberAsk._meta.default_manager.filter(questionnaire=questionnaire).exists()  # type: ignore[union-attr]
 
 
-def _record(request: HttpRequest, outcome: str, version: QuestionnaireVersion) -> None:
+def _record(request: HttpRequest | None, outcome: str, version: QuestionnaireVersion) -> None:
     audit.record(
         audit.Action.STAFF_CHANGE,
         outcome,

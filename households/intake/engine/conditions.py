@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from households.intake.engine.answers import compared, is_blank, same
 from households.intake.engine.extensions import value
-from households.intake.engine.items import Condition, Definition, Item
+from households.intake.engine.parts import Condition, Definition, Item
 from households.intake.engine.tree import Node
 
 _ORDERS: dict[str, Callable[[int], bool]] = {
@@ -55,6 +55,13 @@ class Order:
                 self.cycles.append(link_id)
                 return link_id
         raise AssertionError("What waits for nobody is placed.")
+
+
+def order_of(definition: Definition) -> Order:
+    order = definition.derived.get("order")
+    if order is None:
+        order = definition.derived["order"] = Order(definition)
+    return order
 
 
 def _waits_for(item: Item, definition: Definition) -> set[str]:

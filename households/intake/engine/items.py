@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from households.intake.engine.extensions import (
@@ -26,162 +24,25 @@ from households.intake.engine.extensions import (
     weight_of,
     whole,
 )
+from households.intake.engine.parts import (
+    ANSWER_KEYS,
+    Condition,
+    Constraint,
+    Definition,
+    Item,
+    Option,
+    Toggle,
+)
+from households.intake.engine.scopes import ENVIRONMENT, Scope
 from households.intake.engine.value_sets import ValueSets, bare
 
-# Item type: the value[x] of its answers. The first is what the portal writes.
-ANSWER_KEYS: dict[str, tuple[str, ...]] = {
-    "boolean": ("valueBoolean",),
-    "decimal": ("valueDecimal",),
-    "integer": ("valueInteger",),
-    "date": ("valueDate",),
-    "dateTime": ("valueDateTime",),
-    "time": ("valueTime",),
-    "string": ("valueString",),
-    "text": ("valueString",),
-    "url": ("valueUri",),
-    "choice": ("valueCoding",),
-    "open-choice": ("valueCoding", "valueString"),
-    "attachment": ("valueAttachment",),
-    "reference": ("valueReference",),
-    "quantity": ("valueQuantity",),
-}
+__all__ = ["ANSWER_KEYS", "DANGER", "Definition", "Item", "Option", "read_definition"]
+
 DANGER = "urn:kinchart:danger"
+# On a calculated item: its value also counts where some of its questions are unanswered.
+PARTIAL_SCORE = "urn:kinchart:partial-score"
 _HELP_CODES = {"help", "instructions", "flyover"}
 _DEEPEST = 40
-
-
-@dataclass(frozen=True)
-class Option:
-    """One permitted answer."""
-
-    answer: dict
-    label: str
-    weight: Decimal | None = None
-    prefix: str = ""
-    is_exclusive: bool = False
-    is_selected: bool = False
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One enableWhen."""
-
-    question: str
-    operator: str
-    answer: dict
-
-
-@dataclass(frozen=True)
-class Expression:
-    """FHIRPath as the form has it. `name` is set on a variable only."""
-
-    text: str
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """questionnaire-constraint or targetConstraint: what must be true of the answers."""
-
-    key: str
-    expression: Expression
-    human: str
-    is_error: bool
-
-
-@dataclass(eq=False)
-class Item:
-    """One question, group or text. Nothing changes it after read_definition."""
-
-    link_id: str
-    type: str
-    text: str
-    parent: Item | None = None
-    children: tuple[Item, ...] = ()
-    prefix: str = ""
-    help: str = ""
-    codes: tuple[dict, ...] = ()
-    required: bool = False
-    repeats: bool = False
-    read_only: bool = False
-    is_hidden: bool = False
-    control: str = ""
-    entry_format: str = ""
-    # Choices
-    options: tuple[Option, ...] = ()
-    value_set: str = ""
-    # Limits
-    min_value: dict | None = None
-    max_value: dict | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    regex: str = ""
-    max_decimal_places: int | None = None
-    min_occurs: int | None = None
-    max_occurs: int | None = None
-    unit: dict | None = None
-    units: tuple[dict, ...] = ()
-    mime_types: tuple[str, ...] = ()
-    max_size: int | None = None
-    resource_types: tuple[str, ...] = ()
-    # Behaviour
-    enable_when: tuple[Condition, ...] = ()
-    enable_all: bool = False
-    enable_expression: Expression | None = None
-    initial: tuple[dict, ...] = ()
-    initial_expression: Expression | None = None
-    calculated: Expression | None = None
-    answer_expression: Expression | None = None
-    variables: tuple[Expression, ...] = ()
-    constraints: tuple[Constraint, ...] = ()
-    danger_weight: int | None = None
-    is_danger_if_yes: bool = False
-    # The item as the form has it (%qitem).
-    raw: dict = field(default_factory=dict, repr=False)
-
-    @property
-    def is_question(self) -> bool:
-        return self.type not in ("group", "display")
-
-    @property
-    def is_calculated(self) -> bool:
-        return self.calculated is not None
-
-    @property
-    def answer_keys(self) -> tuple[str, ...]:
-        """Which value[x] its answers may have. Options of other types than Coding bring their own."""
-        keys = ANSWER_KEYS.get(self.type, ())
-        if self.type in ("choice", "open-choice") and self.options:
-            of_options = dict.fromkeys(value_key(option.answer) for option in self.options)
-            return (*of_options, *(keys[1:] if self.type == "open-choice" else ()))
-        return keys
-
-    def walk(self) -> Iterator[Item]:
-        yield self
-        for child in self.children:
-            yield from child.walk()
-
-
-@dataclass(eq=False)
-class Definition:
-    """A whole form."""
-
-    url: str
-    version: str
-    title: str
-    description: str
-    items: tuple[Item, ...]
-    # Every item, help texts too, that are no children of theirs; of doubles the first.
-    by_link_id: dict[str, Item]
-    # The outside value sets that it names.
-    value_sets: frozenset[str]
-    variables: tuple[Expression, ...] = ()
-    constraints: tuple[Constraint, ...] = ()
-    raw: dict = field(default_factory=dict, repr=False)
-
-    def walk(self) -> Iterator[Item]:
-        for item in self.items:
-            yield from item.walk()
 
 
 def read_definition(
@@ -189,8 +50,10 @@ def read_definition(
 ) -> Definition:
     """The form in this Questionnaire. `value_sets`: concepts by the address of an outside value set, as
     ValueSet.concepts keeps them. Never raises: what it cannot read is left out (lint.py names it)."""
+    patient_names = frozenset(_patient_names(definition))
+    form = Scope(ENVIRONMENT | patient_names).within(definition)
     reader = _Reader(ValueSets(definition, value_sets or {}))
-    items = reader.children(objects(definition.get("item")), None, 0)
+    items = reader.children(objects(definition.get("item")), None, form, 0)
     return Definition(
         url=text(definition.get("url")),
         version=text(definition.get("version")),
@@ -199,8 +62,9 @@ def read_definition(
         items=items,
         by_link_id=reader.by_link_id,
         value_sets=frozenset(reader.outside),
-        variables=_variables(definition),
-        constraints=_constraints(definition),
+        variables=form.variables,
+        constraints=_constraints(definition, form),
+        patient_names=patient_names,
         raw=copy.deepcopy(definition),
     )
 
@@ -211,20 +75,23 @@ class _Reader:
         self.by_link_id: dict[str, Item] = {}
         self.outside: set[str] = set()
 
-    def children(self, elements: list[dict], parent: Item | None, depth: int) -> tuple[Item, ...]:
+    def children(
+        self, elements: list[dict], parent: Item | None, scope: Scope, depth: int
+    ) -> tuple[Item, ...]:
         """The items of a level; help texts go to their question instead."""
         found: list[Item] = []
         for element in elements:
-            item = self.item(element, parent)
+            inner = scope.within(element)
+            item = self.item(element, parent, inner)
             if parent is not None and _is_help(item, parent, found):
                 parent.help = "\n".join(filter(None, [parent.help, item.text]))
             else:
                 found.append(item)
             if depth < _DEEPEST:
-                item.children = self.children(objects(element.get("item")), item, depth + 1)
+                item.children = self.children(objects(element.get("item")), item, inner, depth + 1)
         return tuple(found)
 
-    def item(self, element: dict, parent: Item | None) -> Item:
+    def item(self, element: dict, parent: Item | None, scope: Scope) -> Item:
         link_id = text(element.get("linkId")) or f"item-{len(self.by_link_id) + 1}"
         item = Item(
             link_id=link_id,
@@ -237,8 +104,8 @@ class _Reader:
         )
         _read_presentation(item, element)
         if item.type != "display":
-            _read_limits(item, element)
-        _read_behaviour(item, element)
+            _read_limits(item, element, scope)
+        _read_behaviour(item, element, scope)
         if item.is_question:
             self._read_choices(item, element)
             _read_danger(item, element)
@@ -254,6 +121,7 @@ class _Reader:
         units_url = text(value_of(element, FHIR + "questionnaire-unitValueSet"))
         if units_url:
             item.units += tuple(_coding(each) for each in self._concepts(units_url))
+        item.units_are_open = text(value_of(element, SDC + "unitOpen")).startswith("optionsOr")
         if item.unit is None and len(item.units) == 1:
             item.unit = item.units[0]
         item.options = tuple(_options(element))
@@ -315,15 +183,17 @@ def _is_help(item: Item, parent: Item, before: list[Item]) -> bool:
     )
 
 
-def _read_limits(item: Item, element: dict) -> None:
+def _read_limits(item: Item, element: dict, scope: Scope) -> None:
     item.required = truth(element.get("required"))
     item.repeats = truth(element.get("repeats"))
     item.read_only = truth(element.get("readOnly"))
     item.min_value = _limit(element, FHIR + "minValue", SDC + "minQuantity")
     item.max_value = _limit(element, FHIR + "maxValue", SDC + "maxQuantity")
+    item.min_expression = scope.read(_worked_out(element, FHIR + "minValue"))
+    item.max_expression = scope.read(_worked_out(element, FHIR + "maxValue"))
     item.min_length = whole(value_of(element, FHIR + "minLength"))
     item.max_length = whole(element.get("maxLength"))
-    item.regex = text(value_of(element, FHIR + "regex"))
+    item.regex = _pattern(text(value_of(element, FHIR + "regex")))
     item.max_decimal_places = whole(value_of(element, FHIR + "maxDecimalPlaces"))
     item.min_occurs = whole(value_of(element, FHIR + "questionnaire-minOccurs"))
     item.max_occurs = whole(value_of(element, FHIR + "questionnaire-maxOccurs"))
@@ -340,6 +210,23 @@ def _read_limits(item: Item, element: dict) -> None:
     )
 
 
+def _pattern(written: str) -> str:
+    """Some forms write the FHIRPath call matches('…') where the pattern alone belongs."""
+    for start, end in (("matches('", "')"), ('matches("', '")')):
+        if written.startswith(start) and written.endswith(end):
+            return written[len(start) : -len(end)]
+    return written
+
+
+def _worked_out(element: dict, url: str) -> object:
+    """The expression of a limit that has no fixed value (cqf-calculatedValue, SDC's cqf-expression)."""
+    for extension in all_of(element, url):
+        for key, beside in extension.items():
+            if key.startswith("_value") and isinstance(beside, dict):
+                return value_of(beside, FHIR + "cqf-calculatedValue", FHIR + "cqf-expression")
+    return None
+
+
 def _limit(element: dict, *urls: str) -> dict | None:
     for url in urls:
         for extension in all_of(element, url):
@@ -349,19 +236,26 @@ def _limit(element: dict, *urls: str) -> dict | None:
     return None
 
 
-def _read_behaviour(item: Item, element: dict) -> None:
+def _read_behaviour(item: Item, element: dict, scope: Scope) -> None:
     item.enable_when = tuple(_conditions(element))
     # R4 demands enableBehavior with several conditions; where it is missing, any of them (FORMS.md 1.5).
     item.enable_all = element.get("enableBehavior") == "all"
-    item.enable_expression = _expression(value_of(element, SDC + "enableWhenExpression"))
-    item.variables = _variables(element)
-    item.constraints = _constraints(element)
+    # Where nobody can say whether it is asked, it is asked.
+    item.enable_expression = scope.read(value_of(element, SDC + "enableWhenExpression"))
+    item.variables = scope.variables
+    item.constraints = _constraints(element, scope)
     if not item.is_question:
         return
     item.initial = tuple(_answers(element, "initial"))
-    item.initial_expression = _expression(value_of(element, SDC + "initialExpression"))
-    item.calculated = _expression(value_of(element, SDC + "calculatedExpression"))
-    item.answer_expression = _expression(value_of(element, SDC + "answerExpression"))
+    item.initial_expression = scope.read(value_of(element, SDC + "initialExpression"))
+    item.answer_expression = scope.read(value_of(element, SDC + "answerExpression"))
+    item.toggles = tuple(_toggles(element, scope))
+    calculated = value_of(element, SDC + "calculatedExpression")
+    item.calculated = scope.read(calculated)
+    item.may_be_partial = truth(value_of(element, PARTIAL_SCORE))
+    if calculated is not None and item.calculated is None:
+        # Nobody else fills it in, so people must be able to.
+        item.read_only = False
 
 
 def _conditions(element: dict) -> Iterator[Condition]:
@@ -372,32 +266,33 @@ def _conditions(element: dict) -> Iterator[Condition]:
             yield Condition(text(each["question"]), text(each.get("operator")) or "=", answer)
 
 
-def _expression(element: object, name: str = "") -> Expression | None:
-    """FHIRPath only: CQL and queries are somebody else's."""
-    if not isinstance(element, dict) or not text(element.get("expression")):
-        return None
-    if text(element.get("language")) not in ("text/fhirpath", ""):
-        return None
-    return Expression(element["expression"], name)
+def _patient_names(definition: dict) -> Iterator[str]:
+    for extension in all_of(definition, SDC + "launchContext"):
+        types = [each.get("valueCode") for each in all_of(extension, "type")]
+        name = value_of(extension, "name")
+        name = name.get("code") if isinstance(name, dict) else name
+        if "Patient" in types and text(name):
+            yield text(name)
 
 
-def _variables(element: dict) -> tuple[Expression, ...]:
-    return tuple(
-        read
-        for extension in all_of(element, FHIR + "variable")
-        if isinstance(each := value(extension), dict) and text(each.get("name"))
-        if (read := _expression(each, text(each.get("name")))) is not None
-    )
+def _toggles(element: dict, scope: Scope) -> Iterator[Toggle]:
+    for extension in all_of(element, SDC + "answerOptionsToggleExpression"):
+        expression = scope.read(value_of(extension, "expression"))
+        options = tuple(
+            {key: each[key]} for each in all_of(extension, "option") if (key := value_key(each))
+        )
+        if expression is not None and options:
+            yield Toggle(options, expression)
 
 
-def _constraints(element: dict) -> tuple[Constraint, ...]:
+def _constraints(element: dict, scope: Scope) -> tuple[Constraint, ...]:
     found: list[Constraint] = []
     for url in (FHIR + "questionnaire-constraint", FHIR + "targetConstraint"):
         for extension in all_of(element, url):
             written = value_of(extension, "expression")
             if isinstance(written, str):
                 written = {"expression": written}
-            expression = _expression(written)
+            expression = scope.read(written)
             if expression is not None:
                 found.append(
                     Constraint(

@@ -8,6 +8,7 @@ from typing import Any
 from households.intake.engine.findings import JSON, children, extensions, tail
 
 MOST_CONCEPTS = 20_000
+_WEIGHT = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
 
 
 def concepts_of(resource: JSON, code_systems: list[JSON]) -> list[JSON]:
@@ -76,3 +77,23 @@ def _concept(raw: JSON, system: Any) -> Iterator[JSON]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def value_set_of(url: str, title: str, concepts: list[JSON]) -> JSON:
+    """The FHIR R4 ValueSet of a list of choices: read by concepts_of, it is the same again."""
+    include: list[JSON] = []
+    for concept in concepts:
+        system = concept.get("system")
+        if not include or include[-1].get("system") != system:
+            include.append({**({"system": system} if system else {}), "concept": []})
+        entry: JSON = {"code": concept["code"], "display": concept.get("display", concept["code"])}
+        if "weight" in concept:
+            entry["extension"] = [{"url": _WEIGHT, "valueDecimal": concept["weight"]}]
+        include[-1]["concept"].append(entry)
+    return {
+        "resourceType": "ValueSet",
+        "url": url,
+        "title": title,
+        "status": "active",
+        "compose": {"include": include},
+    }

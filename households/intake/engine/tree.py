@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from households.intake.engine.answers import bare, is_blank
 from households.intake.engine.extensions import objects, text
-from households.intake.engine.items import Definition, Item
+from households.intake.engine.items import Definition, Item, Option
 
 # Of one repeating group in one place, whatever a browser posts.
 MOST_INSTANCES = 100
@@ -35,6 +35,23 @@ class Node:
     answers: list[dict] = field(default_factory=list)
     children: list[Node] = field(default_factory=list)
     is_enabled: bool = True
+    # Choices that an expression of the form gives or takes away; None where the item's own hold.
+    own_options: tuple[Option, ...] | None = None
+    # Limits that an expression gives.
+    own_min_value: dict | None = None
+    own_max_value: dict | None = None
+
+    @property
+    def min_value(self) -> dict | None:
+        return self.own_min_value or self.item.min_value
+
+    @property
+    def max_value(self) -> dict | None:
+        return self.own_max_value or self.item.max_value
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        return self.item.options if self.own_options is None else self.own_options
 
     def walk(self) -> Iterator[Node]:
         yield self
@@ -165,9 +182,9 @@ def put(definition: Definition, items: list[dict], changes: Mapping[str, list[di
     """
     nodes = grow(definition, items)
     for node in _all(nodes):
-        if node.path in changes and node.item.is_question:
-            if not (node.item.read_only or node.item.is_calculated):
-                _answer(node, [bare(answer) for answer in changes[node.path]])
+        is_given = node.item.is_question and not (node.item.read_only or node.item.is_calculated)
+        if is_given and node.path in changes:
+            _answer(node, [bare(answer) for answer in changes[node.path]])
     return shed(nodes, with_disabled=True)
 
 
