@@ -323,15 +323,16 @@ def check_response(definition: Definition, response: dict) -> list[Problem]:
     return problems
 
 
-def _misshapen(level: tuple[Item, ...], items: list[dict]) -> Iterator[Problem]:
+def _misshapen(
+    level: tuple[Item, ...], items: list[dict], within: Item | None = None
+) -> Iterator[Problem]:
     known = {item.link_id: item for item in reversed(level)}
-    helps = {child for item in level for child in _helps(item.parent)}
     seen: set[str] = set()
     for each in items:
         link_id = text(each.get("linkId"))
         item = known.get(link_id)
         if item is None:
-            if link_id not in helps:
+            if within is None or link_id not in _helps(within):
                 yield Problem("", link_id, "unknown-link-id")
             continue
         answers = objects(each.get("answer"))
@@ -341,12 +342,13 @@ def _misshapen(level: tuple[Item, ...], items: list[dict]) -> Iterator[Problem]:
             yield Problem("", link_id, "repeats")
         seen.add(link_id)
         for inner in [each, *answers]:
-            yield from _misshapen(item.children, objects(inner.get("item")))
+            yield from _misshapen(item.children, objects(inner.get("item")), item)
 
 
-def _helps(item: Item | None) -> Iterator[str]:
+def _helps(item: Item) -> set[str]:
     """Link ids of the texts that went into the words of their question."""
-    if item is not None:
-        for each in objects(item.raw.get("item")):
-            if each.get("type") == "display":
-                yield text(each.get("linkId"))
+    return {
+        text(each.get("linkId"))
+        for each in objects(item.raw.get("item"))
+        if each.get("type") == "display"
+    }
