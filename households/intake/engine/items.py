@@ -144,9 +144,9 @@ class _Reader:
 
 def _type(element: dict) -> str:
     """One of FHIR R4's; R5's "coding" and what nobody knows as the nearest of them."""
-    named = element.get("type")
+    named = text(element.get("type"))
     if named in ANSWER_KEYS or named in ("group", "display"):
-        return str(named)
+        return named
     if named == "coding":
         constraint = element.get("answerConstraint")
         return "open-choice" if constraint == "optionsOrString" else "choice"
@@ -231,7 +231,7 @@ def _limit(element: dict, *urls: str) -> dict | None:
     for url in urls:
         for extension in all_of(element, url):
             key = value_key(extension)
-            if key:
+            if key and isinstance(extension[key], dict) is (key == "valueQuantity"):
                 return {key: extension[key]}
     return None
 

@@ -1,9 +1,10 @@
 """What forms ask again and again, marked in the tree of an expression so that it is worked out once.
 
 A form with 60 questions may ask `%resource.repeat(item).where(linkId='…')` 150 times over, and the library
-walks all answers each time. Two kinds of nodes replace those of the library: KEPT, a part that depends on
-nothing but the response or the form and so has one value as long as they are the same; and WITH, a `where`
-that compares one plain member with one word. expressions.py says how they are worked out.
+walks all answers each time. Nodes of our own stand around those of the library: KEPT, a part that depends on
+nothing but the response or the form and so has one value as long as they are the same; WITH, a `where` that
+compares one plain member with one word; and MEMBER, a step of a path, which the library takes without bounds.
+expressions.py says how they are worked out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 KEPT = "Kept"
 WITH = "With"
+MEMBER = "Member"
 
 # What is the same for every place in a form. The first two change with the answers.
 _OF_THE_ANSWERS = {"resource", "rootResource"}
@@ -26,6 +28,8 @@ def shortened(tree: dict) -> dict:
     """The tree with those marks."""
     children = [shortened(child) for child in tree.get("children", ())]
     tree = {**tree, "children": children} if children else tree
+    if tree["type"] == "MemberInvocation":
+        return {"type": MEMBER, "children": [tree]}
     with_word = _with(tree)
     if with_word is not None:
         return with_word
@@ -92,7 +96,7 @@ def _is_closed(tree: dict, names: set[str]) -> bool:
 
 def _is_bound(tree: dict, names: set[str]) -> bool:
     """Whether a step of a path depends on nothing but what stands before it."""
-    if tree["type"] in ("MemberInvocation", WITH):
+    if tree["type"] in (MEMBER, WITH):
         return True
     if tree["type"] != "FunctionInvocation":
         return False
