@@ -15,7 +15,15 @@ from typing import Any
 from households.intake.bundled import bundled_lists
 from households.intake.definitions import lists_named
 from households.intake.engine.assembly import assembled
-from households.intake.engine.findings import JSON, REFUSE, Finding, children
+from households.intake.engine.findings import (
+    JSON,
+    REFUSE,
+    REPAIR,
+    WARN,
+    Finding,
+    children,
+    in_order,
+)
 from households.intake.engine.lint import linted
 from households.intake.engine.listing import concepts_of
 from households.intake.models import QuestionnaireVersion, ValueSet
@@ -24,6 +32,7 @@ from households.intake.validating import validated
 MOST_BYTES = 5 * 1024 * 1024
 _DEEPEST = 100
 _MOST_RESOURCES = 50
+_ROUNDS = 4
 # STU3 and R5 by what only they have.
 _ONLY_STU3 = {"option", "options"}
 _ONLY_R5 = {"answerConstraint", "disabledDisplay"}
@@ -101,13 +110,19 @@ def form_read(
     refused = _other_release(questionnaire)
     if refused:
         return FormRead(_with_title(questionnaire), [Finding(REFUSE, "release", "", refused)])
-    whole, findings = assembled(questionnaire, others or {})
-    looked_at = linted(whole, lists_on_file)
-    findings += looked_at.findings
-    if looked_at.is_refused:
-        return FormRead(_with_title(looked_at.definition), findings)
-    definition, more = validated(looked_at.definition)
-    return FormRead(definition, [*more, *findings])
+    form, repairs = assembled(questionnaire, others or {})
+    # What is left out may leave something to put right: a choice without its choices. Mostly one round.
+    for _round in range(_ROUNDS):
+        looked_at = linted(form, lists_on_file)
+        repairs += [one for one in looked_at.findings if one.level == REPAIR]
+        if looked_at.is_refused:
+            return FormRead(_with_title(looked_at.definition), [*looked_at.findings, *repairs])
+        form, left_out = validated(looked_at.definition)
+        repairs += left_out
+        if not left_out:
+            break
+    warnings = [one for one in looked_at.findings if one.level == WARN]
+    return FormRead(form, in_order([*repairs, *warnings]))
 
 
 def _with_title(form: JSON) -> JSON:
