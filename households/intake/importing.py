@@ -14,7 +14,7 @@ from typing import Any
 
 from households.intake.bundled import bundled_lists
 from households.intake.definitions import lists_named
-from households.intake.engine.assembly import assembled
+from households.intake.engine.assembly import assembled, parts_named
 from households.intake.engine.findings import (
     JSON,
     REFUSE,
@@ -89,13 +89,14 @@ class FileRead:
 
 
 def read_file(data: bytes) -> FileRead:
-    """Everything that can be used of a file, and what there is to say. Three queries. Raises Unreadable."""
+    """Everything that can be used of a file, and what there is to say. One query, and one more for modular
+    forms. Raises Unreadable."""
     parsed = parse(data)
     questionnaires, lists, others = _sorted_out(parsed)
     read = FileRead(others=others)
     read.lists = [_list_read(one, lists) for one in lists]
     in_file = {str(one.get("url", "")).partition("|")[0]: one for one in questionnaires}
-    on_file = _questionnaires_on_file()
+    on_file = _questionnaires_on_file() if any(map(parts_named, questionnaires)) else {}
     known_lists = {*ValueSet.objects.values_list("url", flat=True), *bundled_lists()}
     known_lists |= {one.url for one in read.lists if not one.says}
     for questionnaire in questionnaires:

@@ -124,7 +124,8 @@ def _mark_dangers(form: JSON) -> Iterator[Finding]:
         if not codes & _DANGEROUS_CODES and not any(word in text for word in _DANGEROUS_WORDS):
             continue
         if item.get("type") == "boolean":
-            mark, when = {"valueBoolean": True}, "“Yes”"
+            mark: JSON = {"valueBoolean": True}
+            when = "“Yes”"
         elif item.get("type") in ("choice", "open-choice", "integer", "decimal"):
             mark, when = {"valueInteger": 1}, "an answer of weight 1 or more"
         else:
@@ -224,7 +225,7 @@ def _limits(form: JSON) -> Iterator[Finding]:
         values = {tail(one["url"]): value_of(one, "value")[1] for one in extensions(item)}
         for low, high in (("minValue", "maxValue"), ("minOccurs", "maxOccurs")):
             least, most = values.get(low), values.get(high)
-            if _is_number(least) and _is_number(most) and least > most:
+            if _is_number(least) and _is_number(most) and least > most:  # type: ignore[operator] # numbers
                 says = f"{named(item)}: the least ({least}) is above the most ({most}): no answer fits."
                 yield Finding(WARN, "limits", item["linkId"], says)
 
