@@ -35,7 +35,7 @@ def remove_charts() -> None:
     for model in sorted(owned, key=[DocumentRequest, Submission].count):
         model.objects.all().delete()
     # Of the practice's own: who published and who asked.
-    for model in (Ask, QuestionnaireVersion):
+    for model in (Ask, QuestionnaireVersion, Questionnaire):
         model.objects.all().delete()
 
 
