@@ -170,9 +170,7 @@ def _merged(
     return answers, conflicts
 
 
-def response_page_done(
-    *, member: Member, response: QuestionnaireResponse, page: str
-) -> None:
+def response_page_done(*, member: Member, response: QuestionnaireResponse, page: str) -> None:
     """A page was passed with Continue."""
     if page in response.pages_done:
         return

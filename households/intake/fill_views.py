@@ -32,7 +32,15 @@ from households.intake.filling import (
     response_or_404,
     sections_of,
 )
-from households.intake.forms import SHOWN, FilesForm, PageForm, ReadPage, SendForm, SignForm, shown_of
+from households.intake.forms import (
+    SHOWN,
+    FilesForm,
+    PageForm,
+    ReadPage,
+    SendForm,
+    SignForm,
+    shown_of,
+)
 from households.intake.models import Questionnaire, Signature
 from households.intake.pages import FilledPage, name_of
 from households.models import Member
@@ -67,7 +75,9 @@ def _filling(member: Member, public_id: uuid.UUID) -> Filling:
 
 
 def _is_sent(request: MemberRequest, public_id: uuid.UUID) -> HttpResponse:
-    messages.warning(request, _("These answers were sent already. To change them, correct them here."))
+    messages.warning(
+        request, _("These answers were sent already. To change them, correct them here.")
+    )
     return redirect(member_url(request, "form_detail", public_id=public_id))
 
 
@@ -284,7 +294,8 @@ def _asks_file(filling: Filling, path: str) -> Node:
 
 def _page_with(filling: Filling, path: str) -> FilledPage | None:
     return next(
-        (page for page in filling.pages if any(path == node.path for node in page.questions())), None
+        (page for page in filling.pages if any(path == node.path for node in page.questions())),
+        None,
     )
 
 

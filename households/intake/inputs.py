@@ -31,7 +31,9 @@ _LONGEST_TEXT = 50_000
 _INTEGERS = range(-(2**31), 2**31)
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d{1,15},\d{1,2}", re.ASCII)
-_TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?\s*(?:([ap])\.?\s?m\.?)?", re.ASCII | re.I)
+_TIME = re.compile(
+    r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?\s*(?:([ap])\.?\s?m\.?)?", re.ASCII | re.I
+)
 _OTHER = "other"
 
 
@@ -182,9 +184,7 @@ def _choice_fields(node: Node) -> dict[str, forms.Field]:
         for option in item.options
     ]
     chosen = [key_of(one) for one in node.answers]
-    written = "\n".join(
-        _words(one) for one in node.answers if key_of(one) not in dict(pairs)
-    )
+    written = "\n".join(_words(one) for one in node.answers if key_of(one) not in dict(pairs))
     may_write = item.type == "open-choice"
     made: dict[str, forms.Field] = {}
     if item.repeats:
@@ -389,9 +389,7 @@ def answers_from(node: Node, typed: Mapping[str, Any]) -> list[dict[str, Any]]:
     if item.type == "text":
         return _texts(node, [value])
     lines = value.splitlines() if item.repeats else [value]
-    return [
-        answer for line in lines if line.strip() for answer in _one(node, line.strip())
-    ]
+    return [answer for line in lines if line.strip() for answer in _one(node, line.strip())]
 
 
 def _one(node: Node, text: str) -> list[dict[str, Any]]:
@@ -429,7 +427,9 @@ def _short(node: Node, text: str) -> str:
         )
     # FHIR R4 string: no control characters but tab and line break.
     return "".join(
-        one for one in text.replace("\r\n", "\n") if one in "\t\n" or unicodedata.category(one) != "Cc"
+        one
+        for one in text.replace("\r\n", "\n")
+        if one in "\t\n" or unicodedata.category(one) != "Cc"
     )
 
 

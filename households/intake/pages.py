@@ -139,9 +139,7 @@ def _split(items: Sequence[Item], title: str, above: str) -> Iterator[Page]:
     yield from pages
 
 
-def _pages_of_group(
-    group: Item, texts: Sequence[Item], title: str, above: str
-) -> Iterator[Page]:
+def _pages_of_group(group: Item, texts: Sequence[Item], title: str, above: str) -> Iterator[Page]:
     called = group.text or title
     is_small = group.repeats or _questions_in(group) <= MOST_QUESTIONS
     if is_small or len(group.children) == 1 and group.children[0].type != "group":

@@ -130,12 +130,12 @@ def _sent_row(request: MemberRequest, response: QuestionnaireResponse) -> dict[s
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def form_start(
-    request: MemberRequest, member: Member, questionnaire_id: uuid.UUID
-) -> HttpResponse:
+def form_start(request: MemberRequest, member: Member, questionnaire_id: uuid.UUID) -> HttpResponse:
     """What the form is, before anything of it is answered. A form that is begun goes on where it was."""
     asked, version = _to_begin(member, questionnaire_id)
-    drafts = [one for one in _drafts(member) if one.version.questionnaire_id == version.questionnaire_id]
+    drafts = [
+        one for one in _drafts(member) if one.version.questionnaire_id == version.questionnaire_id
+    ]
     if drafts:
         return redirect(member_url(request, "form_detail", public_id=drafts[0].public_id))
     if request.method == "POST":

@@ -5,15 +5,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('households', '0003_list_values'),
+        ("households", "0003_list_values"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='practice',
-            name='crisis_text',
-            field=models.TextField(default=households.models.crisis_text, help_text='The family reads this at once when an answer in a form suggests danger. Name whom to call; the page adds 911 and 988, and that nobody watches the form.', max_length=1000, verbose_name='when an answer suggests danger'),
+            model_name="practice",
+            name="crisis_text",
+            field=models.TextField(
+                default=households.models.crisis_text,
+                help_text="The family reads this at once when an answer in a form suggests danger. Name whom to call; the page adds 911 and 988, and that nobody watches the form.",
+                max_length=1000,
+                verbose_name="when an answer suggests danger",
+            ),
         ),
     ]

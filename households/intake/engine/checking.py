@@ -287,10 +287,8 @@ _KINDS = {
 
 def _wrong_choice(node: Node, answer: dict) -> Iterator[Found]:
     item = node.item
-    if (
-        not node.options
-        or (item.type not in ("choice", "open-choice")
-        and not item.raw.get("answerOption"))
+    if not node.options or (
+        item.type not in ("choice", "open-choice") and not item.raw.get("answerOption")
     ):
         return
     option = next((each for each in node.options if same(each.answer, answer)), None)

@@ -27,7 +27,9 @@ def typed_into(node: Any, luck: random.Random) -> dict[str, Any]:
     item, box = node.item, inputs.box
     fields = inputs.fields_of(node)
     field = fields[box(node)]
-    choices = [key for key, _words in getattr(field.widget, "choices", ()) if key and key != "other"]
+    choices = [
+        key for key, _words in getattr(field.widget, "choices", ()) if key and key != "other"
+    ]
     if choices:
         chosen = luck.choice(choices)
         return {box(node): [chosen] if item.repeats else chosen}
