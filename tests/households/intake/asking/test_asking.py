@@ -102,13 +102,14 @@ def test_an_ended_rule_asks_nobody(forms, cast):
     assert state(cast.mia) == "not asked"
 
 
-@pytest.mark.parametrize("status", ["draft", "retired"])
-def test_a_form_that_is_not_published_is_asked_of_nobody(forms, cast, status):
+def test_a_form_that_is_not_published_any_more_is_asked_of_nobody(forms, cast):
     form = forms.form()
     forms.ask(form)
+    forms.ask(forms.form("Not yet", published=False))
     forms.send(form, cast.mia, "returned")
-    QuestionnaireVersion.objects.update(status=status)
-    assert state(cast.mia) == "not asked"
+    assert state(cast.mia) == "returned"
+    QuestionnaireVersion.objects.update(status="retired")
+    assert states(cast.mia) == {}
 
 
 # --- once ------------------------------------------------------------------------------
