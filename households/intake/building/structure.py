@@ -46,6 +46,10 @@ class Row:
         return self.item.get("type") == "group"
 
     @property
+    def is_empty_section(self) -> bool:
+        return self.is_section and not _rows_in(self.item, (self.item,))
+
+    @property
     def is_first(self) -> bool:
         return self.siblings[0] is self.item
 
@@ -88,6 +92,11 @@ def _rows_in(parent: Item, parents: tuple[Item, ...]) -> list[Row]:
     helping = help_of(parent) if parents else None
     siblings = tuple(child for child in parent.get("item", []) if child is not helping)
     return [Row(child, parents, siblings) for child in siblings]
+
+
+def empty_sections(definition: Definition) -> list[Row]:
+    """Sections that ask nothing: fine while somebody builds, and nothing for a family (que-1)."""
+    return [row for row in rows_of(definition) if row.is_empty_section]
 
 
 def row_of(definition: Definition, link_id: str) -> Row | None:
