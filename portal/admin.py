@@ -32,7 +32,15 @@ JOBS = (
         gettext_lazy("Inbox"),
         (
             *("submissions.Submission", "demographics.DetailChange", "history.EntryChange"),
-            *("documents.Document", "documents.DocumentRequest"),
+            *("intake.QuestionnaireResponse", "documents.Document", "documents.DocumentRequest"),
+        ),
+    ),
+    (
+        "forms",
+        gettext_lazy("Forms"),
+        (
+            *("intake.Questionnaire", "intake.QuestionnaireVersion", "intake.Ask"),
+            *("intake.MemberAsk", "intake.Signature", "intake.ValueSet"),
         ),
     ),
     (

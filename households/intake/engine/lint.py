@@ -29,6 +29,7 @@ from households.intake.engine.findings import (
 )
 from households.intake.engine.mending import mend_form, mend_items
 from households.intake.engine.patterns import is_pattern
+from households.intake.engine.shapes import mend_shapes
 from households.intake.engine.syntax import parse
 from households.intake.engine.value_sets import ValueSets
 
@@ -65,12 +66,17 @@ class Linted:
 def linted(questionnaire: JSON, lists_on_file: Container[str] = ()) -> Linted:
     """A repaired copy of any JSON object that calls itself a Questionnaire. `lists_on_file` are the
     addresses of the value sets that the practice has. Never raises."""
-    form = copy.deepcopy(questionnaire)
-    form.pop("item", None) if not isinstance(form.get("item"), list) else None
-    refused = list(_too_much(form))
+    refused = list(_too_much(questionnaire))
     if refused:
-        return Linted(form, refused)
-    findings = [*mend_form(form), *mend_items(form), *mend_conditions(form), *_mark_dangers(form)]
+        return Linted(questionnaire, refused)
+    form = copy.deepcopy(questionnaire)
+    findings = [
+        *mend_shapes(form),
+        *mend_form(form),
+        *mend_items(form),
+        *mend_conditions(form),
+        *_mark_dangers(form),
+    ]
     findings += looked(form, lists_on_file)
     return Linted(form, sorted(_once(findings), key=lambda finding: _ORDER[finding.level]))
 
