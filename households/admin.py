@@ -255,7 +255,7 @@ class PracticeAdmin(PortalModelAdmin):
             None,
             {"fields": ("name", "phone", "hours", "address", "sender", "time_zone")},
         ),
-        (gettext_lazy("How the portal behaves"), {"fields": ("one_tap_switching",)}),
+        (gettext_lazy("How the portal behaves"), {"fields": ("one_tap_switching", "crisis_text")}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -387,6 +387,10 @@ class MemberAdmin(FindsPeople):
 
     def audit_ids(self, obj: Member) -> dict[str, int]:
         return {"member_id": obj.pk}
+
+    def has_ask_forms_permission(self, request: HttpRequest) -> bool:
+        """Of the action that intake/ask_admin.py adds to this list."""
+        return request.user.has_perm("intake.add_memberask")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> Any:
         # The practice system's key finds this row at the next import: another one would make a twin.

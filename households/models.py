@@ -23,6 +23,17 @@ from accounts.emails import usable_email_key
 from accounts.models import HouseholdAccount, HouseholdSession
 from households.matching import name_key
 
+CRISIS_TEXT = _(
+    "One of these answers worries us. If you or somebody with you may be in danger now, call 911. For "
+    "thoughts of suicide or of hurting yourself, call or text 988 at any hour: it is free, and somebody "
+    "there will listen."
+)
+
+
+def crisis_text() -> str:
+    """What a new practice says, until it says it in its own words."""
+    return str(CRISIS_TEXT)
+
 
 class Practice(models.Model):
     """The practice itself: one row, edited in admin, shown on every page and in every mail."""
@@ -47,6 +58,15 @@ class Practice(models.Model):
         default=True,
         help_text=_(
             "Offer people already chosen in this session without asking the two facts again."
+        ),
+    )
+    crisis_text = models.TextField(
+        _("when an answer suggests danger"),
+        max_length=1000,
+        default=crisis_text,
+        help_text=_(
+            "The family reads this at once when an answer in a form suggests danger. Name whom to call; the "
+            "page adds 911 and 988, and that nobody watches the form."
         ),
     )
 

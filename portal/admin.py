@@ -32,7 +32,15 @@ JOBS = (
         gettext_lazy("Inbox"),
         (
             *("submissions.Submission", "demographics.DetailChange", "history.EntryChange"),
-            *("documents.Document", "documents.DocumentRequest"),
+            *("intake.QuestionnaireResponse", "documents.Document", "documents.DocumentRequest"),
+        ),
+    ),
+    (
+        "forms",
+        gettext_lazy("Forms"),
+        (
+            *("intake.Questionnaire", "intake.QuestionnaireVersion", "intake.Ask"),
+            *("intake.MemberAsk", "intake.Signature", "intake.ValueSet"),
         ),
     ),
     (
@@ -95,10 +103,11 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
+        from households.intake.builder_admin import builder_paths
         from households.record.staff_pages import staff_paths
 
         ours = [path("help-text/", self.admin_view(self.help_text), name="help_text")]
-        return [*ours, *staff_paths(self), *super().get_urls()]
+        return [*ours, *staff_paths(self), *builder_paths(self), *super().get_urls()]
 
     def help_text(self, request: HttpRequest) -> HttpResponse:
         """The text of /help/family/, as plain text in a box to copy from (PRODUCT H5)."""

@@ -10,14 +10,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from households.binding import member_url
+from households.intake.asking import DONE, IN_PROGRESS, OPEN
 from households.overview.document_rows import DocumentRow, RequestRow
+from households.overview.form_rows import VOIDED, FormRow
 from households.overview.standing import Standing
 from households.requests import MemberRequest
 from households.templatetags.portal_tags import portal_date
 
 Task = dict[str, object]
 
-# How long a document that was asked for stays on the list as done.
+# How long a document or form that was asked for stays on the list as done.
 _STAYS_DONE = datetime.timedelta(days=30)
 # After that, what was confirmed is to be looked through again.
 _STAYS_CONFIRMED = datetime.timedelta(days=365)
@@ -28,6 +30,7 @@ def tasks_of(
     *,
     asked: Sequence[RequestRow],
     documents: Sequence[DocumentRow],
+    forms: Sequence[FormRow],
     standing: Standing,
     missing: int,
 ) -> list[Task]:
@@ -36,17 +39,31 @@ def tasks_of(
     sent = [document for document in documents if document.status]
     shared = [document for document in documents if not document.status]
     return [
-        *_to_answer(request, asked, sent),
+        *_by_day(_to_answer(request, asked, sent), _to_fill_in(request, forms)),
         *_to_send_again(request, asked, sent),
         *_to_open(request, shared),
         _details_task(request, standing, missing),
         *_history_task(request, standing),
+        _forms_task(request, standing),
         _documents_task(request, sent),
     ]
 
 
 def page_of(request: MemberRequest, document: DocumentRow) -> str:
     return member_url(request, "document_detail", public_id=document.public_id)
+
+
+def _by_day(papers: Sequence[Task], forms: Sequence[Task]) -> list[Task]:
+    """Papers and forms that the practice asks for, together by the day they are due; then those that are
+    done."""
+    return sorted([*papers, *forms], key=lambda task: (bool(task["done"]), _due(task)))
+
+
+def _due(task: Task) -> datetime.date:
+    due_on = task.get("due_on")
+    if task["done"] or not isinstance(due_on, datetime.date):
+        return datetime.date.max
+    return due_on
 
 
 # --- details and history --------------------------------------------------------------
@@ -132,6 +149,61 @@ def _day(at: datetime.datetime | None) -> str:
     return portal_date(timezone.localdate(at)) if at else ""
 
 
+# --- forms ----------------------------------------------------------------------------
+
+
+def _to_fill_in(request: MemberRequest, forms: Iterable[FormRow]) -> list[Task]:
+    """The forms that the practice asks for or wants again, and those that are begun, one line each; after
+    them those that are done, for a while."""
+    found = []
+    for form in forms:
+        task: Task = {
+            "title": form.title,
+            "url": _form_page(request, form),
+            "status": form.state,
+            "due_on": form.due_on,
+            "done": False,
+        }
+        if form.state == DONE:
+            assert form.sent_at is not None  # that is what makes it done
+            if timezone.now() - form.sent_at >= _STAYS_DONE:
+                continue
+            words = _("Sent %(day)s") % {"day": _day(form.sent_at)}
+            task |= {"status_words": words, "done": True}
+        elif form.state == IN_PROGRESS:
+            task |= {"status_words": _begun(form.due_on)}
+        elif form.state == OPEN:
+            status = "asked" if form.due_on else "not-started"
+            task |= {"status": status, "status_words": _("To fill in")}
+        elif form.state == VOIDED:
+            task |= {"status": "returned", "status_words": _("To be signed again")}
+        else:
+            task |= _returned()
+        found.append(task)
+    return found
+
+
+def _begun(due_on: datetime.date | None) -> str:
+    if due_on is None:
+        return _("Begun: carry on")
+    return _("Begun: carry on. Due %(day)s") % {"day": portal_date(due_on)}
+
+
+def _forms_task(request: MemberRequest, standing: Standing) -> Task:
+    """A place to look for forms, and nothing to do: it does not count."""
+    return {
+        "title": _("Forms"),
+        "url": member_url(request, "forms"),
+        **_sent_so_far(len(standing.forms.titles)),
+    }
+
+
+def _form_page(request: MemberRequest, form: FormRow) -> str:
+    if form.response is not None:
+        return member_url(request, "form_detail", public_id=form.response)
+    return member_url(request, "form_start", questionnaire_id=form.form)
+
+
 # --- documents ------------------------------------------------------------------------
 
 
@@ -202,13 +274,17 @@ def _to_open(request: MemberRequest, shared: Iterable[DocumentRow]) -> list[Task
 
 def _documents_task(request: MemberRequest, sent: Sequence[DocumentRow]) -> Task:
     """A place to send to, and nothing to do: it does not count."""
-    count = len(sent)
     return {
         "title": _("Documents"),
         "url": member_url(request, "documents"),
+        **_sent_so_far(len(sent)),
+    }
+
+
+def _sent_so_far(count: int) -> Task:
+    words = ngettext("%(count)d sent", "%(count)d sent", count) % {"count": count}
+    return {
         "status": "sent",
-        "status_words": ngettext("%(count)d sent", "%(count)d sent", count) % {"count": count}
-        if count
-        else _("Nothing sent yet"),
+        "status_words": words if count else _("Nothing sent yet"),
         "done": None,
     }

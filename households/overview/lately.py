@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.utils.translation import gettext as _
 
@@ -21,15 +21,19 @@ def recent(
     documents: Iterable[DocumentRow],
     sent: Iterable[SentRow],
     hidden: frozenset[str],
+    forms: Mapping[int, str],
 ) -> list[Event]:
-    """The latest first. Of the topics in `hidden` it is not said which they are."""
-    events = [*_of_documents(documents), *_of_submissions(sent, hidden)]
+    """The latest first. Of the topics in `hidden` it is not said which they are; `forms` are the titles of
+    forms by the submission that each was sent in."""
+    events = [*_of_documents(documents), *_of_submissions(sent, hidden, forms)]
     return heapq.nlargest(_RECENT, events)
 
 
-def _of_submissions(rows: Iterable[SentRow], hidden: frozenset[str]) -> Iterable[Event]:
+def _of_submissions(
+    rows: Iterable[SentRow], hidden: frozenset[str], forms: Mapping[int, str]
+) -> Iterable[Event]:
     for row in rows:
-        name = {"name": _name_of(row, hidden)}
+        name = {"name": forms.get(row.submission) or _name_of(row, hidden)}
         if row.filed_at == row.sent_at:
             # It needed nobody: “This is all correct”, or a change that is let in by itself.
             yield row.sent_at, _("Confirmed: %(name)s") % name
@@ -48,6 +52,8 @@ def _of_submissions(rows: Iterable[SentRow], hidden: frozenset[str]) -> Iterable
 def _name_of(row: SentRow, hidden: frozenset[str]) -> str:
     if row.kind == Submission.Kind.DEMOGRAPHICS:
         return _("Details")
+    if row.kind == Submission.Kind.FORM:
+        return _("A form")
     if row.about in hidden or row.about not in Section.values:
         return _("Medical history")
     return str(Section(row.about).label)

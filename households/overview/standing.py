@@ -1,5 +1,5 @@
-"""What stands with a member's details and history, and what was sent of them: for the checklist and for what
-happened lately.
+"""What stands with a member's details, history and forms, and what was sent of them: for the checklist and
+for what happened lately.
 
 One statement, written by hand: as five of the ORM's it cost as much as the rest of the page. It asks for the
 rows of one member only; tests hold what it says against what the slices' own pages show.
@@ -15,29 +15,37 @@ from django.db import connection
 
 from households.history.sections import applies_to
 from households.models import Member
+from households.overview import form_rows
 
+# Without what it reads of forms, which is in form_rows.py and needs the last seven columns.
 # The latest that was sent, and was not taken back; when the details were last confirmed; since when the
 # practice has needed the field that it needs since the shortest; the latest change
 # of each field or contact that the practice has not accepted, where families may change it; every topic that
 # the practice asks, and whether something of it was returned that no later change took the place of.
-_STATEMENT = """
+_WITHOUT_FORMS = """
 SELECT * FROM (
     SELECT 'sent' AS what, kind AS word, about, sent_at, seen_at, filed_at, partly_at, returned_at,
-           CAST(NULL AS boolean) AS is_private, CAST(NULL AS boolean) AS is_returned
+           CAST(NULL AS boolean) AS is_private, CAST(NULL AS boolean) AS is_returned,
+           CAST(NULL AS bigint) AS form, CAST(NULL AS bigint) AS version,
+           CAST(NULL AS bigint) AS third, id AS submission, CAST(NULL AS date) AS due_on,
+           CAST(NULL AS varchar) AS title, CAST(NULL AS uuid) AS public_id
     FROM submissions_submission
     WHERE member_id = %(member)s AND kind <> 'document' AND status <> 'withdrawn'
     ORDER BY sent_at DESC, id DESC
     LIMIT 20
 ) AS latest
 UNION ALL
-SELECT 'confirmed', '', '', confirmed_at, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'confirmed', '', '', confirmed_at, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM demographics_details
 WHERE member_id = %(member)s
 UNION ALL
-SELECT 'required', '', '', MAX(required_since), NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'required', '', '', MAX(required_since), NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM demographics_fieldsetting
 UNION ALL
-SELECT 'change', decision, '', decided_at, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'change', decision, '', decided_at, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM demographics_detailchange AS change
 WHERE member_id = %(member)s AND decision IN ('waiting', 'returned')
   AND field IN (SELECT field FROM demographics_fieldsetting WHERE shown IN ('editable', 'required'))
@@ -59,17 +67,20 @@ SELECT 'topic', topic.section, COALESCE(state.answer, 'not-asked'), state.confir
                    AND later.id > change.id
                    AND (later.entry = change.entry OR change.entry IS NULL)
              )
-       )
+       ),
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM history_sectionsetting AS topic
 LEFT JOIN history_sectionstate AS state
        ON state.section = topic.section AND state.member_id = %(member)s
 WHERE topic.is_asked
 """
+_STATEMENT = _WITHOUT_FORMS + form_rows.PART
 
 
 class SentRow(NamedTuple):
     """A submission other than a document. `about` is a topic of the history, or ""."""
 
+    submission: int
     kind: str
     about: str
     sent_at: datetime.datetime
@@ -95,6 +106,7 @@ class Standing:
     topics_confirmed_at: datetime.datetime | None = None
     topics_oldest_at: datetime.datetime | None = None
     private_topics: set[str] = field(default_factory=set)
+    forms: form_rows.Forms = field(default_factory=form_rows.Forms)
 
     @property
     def asked_since(self) -> bool:
@@ -106,16 +118,26 @@ class Standing:
 
 def standing_of(member: Member) -> Standing:
     """One query."""
+    age = member.age
+    asked = {
+        "member": member.pk,
+        "email_key": member.email_key,
+        "age": -1 if age is None else age,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_STATEMENT, {"member": member.pk})
+        cursor.execute(_STATEMENT, asked)
         rows = cursor.fetchall()
     standing = Standing()
     returned_at = []
-    for what, word, about, *times, is_private, is_returned in rows:
-        first, *others = [_moment(at) for at in times]
-        if what == "sent":
+    for row in rows:
+        what, word, about = row[:3]
+        is_private, is_returned = row[8:10]
+        first, *others = moments = [_moment(at) for at in row[3:8]]
+        if what in ("asked", "form"):
+            standing.forms.add(row, moments)
+        elif what == "sent":
             assert first is not None  # the column says so
-            standing.sent.append(SentRow(word, about, first, *others))
+            standing.sent.append(SentRow(row[13], word, about, first, *others))
         elif what == "confirmed":
             standing.confirmed_at = first
         elif what == "required":

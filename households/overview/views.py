@@ -38,6 +38,7 @@ def overview(request: MemberRequest, member: Member) -> HttpResponse:
         request,
         asked=asked_for(member),
         documents=documents,
+        forms=standing.forms.rows(member, timezone.localdate()),
         standing=standing,
         missing=missing,
     )
@@ -50,7 +51,9 @@ def overview(request: MemberRequest, member: Member) -> HttpResponse:
         "done_count": sum(task["done"] is True for task in tasks),
         "total": sum(task["done"] is not None for task in tasks),
         "today": timezone.localdate(),
-        "recent": recent(documents, standing.sent, _hidden(request, standing)),
+        "recent": recent(
+            documents, standing.sent, _hidden(request, standing), standing.forms.titles
+        ),
         "shared": [(page_of(request, document), document) for document in shared[:_SHARED]],
         "kept": _kept(request, member),
     }
@@ -86,4 +89,6 @@ def _page_title(page: str) -> str:
         return _("Details")
     if page.startswith("history/"):
         return _("Medical history")
+    if page.startswith("forms/"):
+        return _("A form")
     return _("A page")

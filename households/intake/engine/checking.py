@@ -1,32 +1,444 @@
-"""What is wrong with the answers to a form."""
+"""What is wrong with the answers to a form, and how to put it right.
+
+Sources: FHIR R4 Questionnaire (required, repeats, maxLength, answerOption), its extensions (minValue and so
+on), and the data types of FHIR R4 for what a value may look like.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import binascii
+import datetime
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
-from households.intake.engine.evaluation import Filled
-from households.intake.engine.items import Definition
+from households.intake.engine.answers import compared, is_blank, same, unit_words, words_of
+from households.intake.engine.evaluation import Filled, evaluate
+from households.intake.engine.expressions import RESOURCE_TYPES
+from households.intake.engine.extensions import number, objects, text, value, value_key
+from households.intake.engine.parts import Definition, Item
+from households.intake.engine.patterns import fits
+from households.intake.engine.tree import Node
+
+# Kind: what the family reads. A translation is looked up by the sentence, before its values go in.
+SAYS = {
+    "required": "Answer this question.",
+    "required-group": "Answer at least one question in this part.",
+    "min-count": "Give at least %(limit)s answers.",
+    "max-count": "Give at most %(limit)s answers.",
+    "min-entries": "Fill in at least %(limit)s entries.",
+    "max-entries": "Keep at most %(limit)s entries.",
+    "repeats": "Give one answer only.",
+    "type": "Give the kind of answer that this question asks for.",
+    "whole-number": "Enter a whole number, like 3.",
+    "number": "Enter a number, like 3 or 3.5.",
+    "date": "Enter a date that exists, like 2026/11/27.",
+    "date-time": "Enter a date and a time, like 2026/11/27 14:30.",
+    "time": "Enter a time, like 14:30.",
+    "address": "Enter a web address, like https://example.org.",
+    "reference": "Enter what this question asks for, in words.",
+    "reference-type": "Choose something of this kind: %(types)s.",
+    "not-an-option": "Choose an answer from the list.",
+    "coding": "Choose an answer as the list has it.",
+    "exclusive": "Choose “%(option)s” alone, or take it away.",
+    "minimum": "Enter %(limit)s or more.",
+    "maximum": "Enter %(limit)s or less.",
+    "earliest": "Enter %(limit)s or later.",
+    "latest": "Enter %(limit)s or earlier.",
+    "min-length": "Write at least %(limit)s characters.",
+    "max-length": "Write at most %(limit)s characters.",
+    "new-line": "Write this in one line.",
+    "pattern": "Check how this is written.",
+    "pattern-like": "Write it like this: %(format)s.",
+    "decimal-places": "Enter at most %(limit)s digits after the point.",
+    "unit": "Choose one of these units: %(units)s.",
+    "attachment-type": "Send a file of this kind: %(types)s.",
+    "attachment-size": "Send a file of at most %(limit)s bytes.",
+    "attachment-data": "Send the file again.",
+    "constraint": "%(human)s",
+    "unknown-link-id": "This form has no such question here.",
+    "answer-on-group": "A group has no answer of its own.",
+    "answer-on-display": "A text has no answer.",
+}
+
+# What R4 asks of a finished response only.
+_WHEN_FINISHED = {"required", "required-group", "min-count", "min-entries"}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`kind` is one of a few fixed words; `says` names the fix, in English."""
+    """`kind` is a key of SAYS; `values` are what goes into its sentence."""
 
     path: str
     link_id: str
     kind: str
-    says: str
+    values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def says(self) -> str:
+        return SAYS[self.kind] % self.values
+
+
+Found = tuple[str, dict[str, str]]
 
 
 def problems_of(filled: Filled) -> list[Problem]:
-    """What keeps this form from being sent, of the questions that are asked."""
-    return [
-        Problem(node.path, node.item.link_id, "required", "Answer this question.")
-        for node in filled.walk()
-        if node.is_enabled and node.item.required and node.item.is_question and not node.is_answered
+    """What keeps this form from being sent: of the questions that are asked, and that somebody can answer
+    (not of hidden, read-only and calculated ones), in the order of the form."""
+    problems = [
+        Problem(node.path, node.item.link_id, kind, values)
+        for node in _asked(filled.nodes)
+        for kind, values in _wrong(node)
     ]
+    for node, constraint in filled.broken:
+        if constraint.is_error and constraint.human:
+            path, link_id = (node.path, node.item.link_id) if node else ("", "")
+            problems.append(Problem(path, link_id, "constraint", {"human": constraint.human}))
+    return problems
+
+
+def _asked(nodes: list[Node]) -> Iterator[Node]:
+    for node in nodes:
+        if node.is_enabled and not node.item.is_hidden:
+            yield node
+            yield from _asked(node.children)
+
+
+def _wrong(node: Node) -> Iterator[Found]:
+    item = node.item
+    if item.type == "group":
+        yield from _wrong_group(node)
+    elif item.is_question and not item.read_only and not item.is_calculated:
+        answers = [answer for answer in node.answers if not is_blank(answer)]
+        yield from _wrong_count(item, len(answers))
+        # Of several answers the first that is wrong is enough to read.
+        yield from next(filter(None, (list(_wrong_value(node, each)) for each in answers)), [])
+        yield from _wrong_together(node, answers)
+
+
+def _wrong_group(node: Node) -> Iterator[Found]:
+    item = node.item
+    if node.instance:
+        return
+    if item.required and not _has_answers(node):
+        yield "required-group", {}
+    siblings = [
+        other
+        for other in (node.parent.children if node.parent else [])
+        if other.item is item and other.under == node.under
+    ] or [node]
+    count = sum(_has_answers(each) for each in siblings)
+    if item.repeats and item.min_occurs is not None and count < item.min_occurs:
+        yield "min-entries", {"limit": str(item.min_occurs)}
+    if item.repeats and item.max_occurs is not None and count > item.max_occurs:
+        yield "max-entries", {"limit": str(item.max_occurs)}
+
+
+def _has_answers(node: Node) -> bool:
+    return any(each.is_answered and each.is_enabled for each in node.walk())
+
+
+def _wrong_count(item: Item, count: int) -> Iterator[Found]:
+    if item.min_occurs is not None and count < item.min_occurs and (count or item.min_occurs > 1):
+        yield "min-count", {"limit": str(item.min_occurs)}
+    elif not count and (item.required or item.min_occurs):
+        yield "required", {}
+    if item.max_occurs is not None and count > item.max_occurs:
+        yield "max-count", {"limit": str(item.max_occurs)}
+    elif count > 1 and not item.repeats and item.max_occurs is None:
+        yield "repeats", {}
+
+
+def _wrong_together(node: Node, answers: list[dict]) -> Iterator[Found]:
+    if len(answers) < 2:
+        return
+    for option in node.options:
+        if option.is_exclusive and any(same(option.answer, answer) for answer in answers):
+            yield "exclusive", {"option": option.label}
+            return
+
+
+# One value ------------------------------------------------------------------------------------------
+
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
+_DATE_TIME = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d))?)?)?")
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?")
+_UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_OID = re.compile(r"urn:oid:[0-2](\.(0|[1-9]\d*))+")
+_WEB = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s\\/?#]+[^\s\\]*")
+_OTHER = re.compile(r"(?!urn:(uuid|oid):)[A-Za-z][A-Za-z0-9+.-]+:(?!//)[^\s\\]+")
+_RELATIVE = re.compile(r"(?![A-Za-z]+:)[^\s\\]+")
+_RESOURCE = re.compile(
+    r"(?:https?://\S+/)?([A-Za-z]+)/[A-Za-z0-9.-]{1,64}(/_history/[A-Za-z0-9.-]{1,64})?"
+)
+_INT32 = 2**31
+
+
+def _wrong_value(node: Node, answer: dict) -> Iterator[Found]:
+    item = node.item
+    key, held = value_key(answer), value(answer)
+    if key not in item.answer_keys:
+        yield "type", {}
+        return
+    check = _KINDS.get(key)
+    if check is not None and (kind := check(held)) is not None:
+        yield kind, {}
+        return
+    yield from _wrong_choice(node, answer)
+    if key == "valueString":
+        if item.type == "string" and ("\n" in held or "\r" in held):
+            yield "new-line", {}
+        yield from _wrong_length(item, held)
+    elif key == "valueUri":
+        yield from _wrong_length(item, held)
+    elif key == "valueQuantity":
+        yield from _wrong_unit(node, held)
+    elif key == "valueAttachment":
+        yield from _wrong_attachment(item, held)
+    elif key == "valueReference":
+        yield from _wrong_reference(item, held)
+    if item.regex and not isinstance(held, dict | bool) and not fits(item.regex, str(held)):
+        yield (
+            ("pattern-like", {"format": item.entry_format})
+            if item.entry_format
+            else ("pattern", {})
+        )
+    yield from _wrong_places(item, held)
+    yield from _wrong_limits(node, answer)
+
+
+def _is_boolean(held: Any) -> str | None:
+    return None if isinstance(held, bool) else "type"
+
+
+def _is_integer(held: Any) -> str | None:
+    is_one = isinstance(held, int) and not isinstance(held, bool) and -_INT32 <= held < _INT32
+    return None if is_one else "whole-number"
+
+
+def _is_decimal(held: Any) -> str | None:
+    return None if not isinstance(held, str) and number(held) is not None else "number"
+
+
+def _is_text(held: Any) -> str | None:
+    return None if isinstance(held, str) else "type"
+
+
+def _is_date(held: Any) -> str | None:
+    return None if isinstance(held, str) and _DATE.fullmatch(held) and _exists(held) else "date"
+
+
+def _is_date_time(held: Any) -> str | None:
+    is_one = isinstance(held, str) and _DATE_TIME.fullmatch(held) and _exists(held)
+    return None if is_one else "date-time"
+
+
+def _exists(held: str) -> bool:
+    """Whether the calendar and the clock have it; of a year and month alone, whether it has the month."""
+    day, _, clock = held.partition("T")
+    try:
+        datetime.date.fromisoformat((day + "-01-01")[:10])
+        return not clock or bool(datetime.datetime.fromisoformat(held[:19]))
+    except ValueError:
+        return False
+
+
+def _is_time(held: Any) -> str | None:
+    return None if isinstance(held, str) and _TIME.fullmatch(held) else "time"
+
+
+def _is_address(held: Any) -> str | None:
+    forms = (_UUID, _OID, _WEB, _OTHER, _RELATIVE)
+    is_one = isinstance(held, str) and any(form.fullmatch(held) for form in forms)
+    return None if is_one else "address"
+
+
+def _is_coding(held: Any) -> str | None:
+    is_one = isinstance(held, dict) and (text(held.get("code")) or text(held.get("display")))
+    return None if is_one else "coding"
+
+
+def _is_quantity(held: Any) -> str | None:
+    is_one = isinstance(held, dict) and _is_decimal(held.get("value")) is None
+    return None if is_one else "number"
+
+
+def _is_object(held: Any) -> str | None:
+    return None if isinstance(held, dict) else "type"
+
+
+_KINDS = {
+    "valueBoolean": _is_boolean,
+    "valueInteger": _is_integer,
+    "valueDecimal": _is_decimal,
+    "valueString": _is_text,
+    "valueDate": _is_date,
+    "valueDateTime": _is_date_time,
+    "valueTime": _is_time,
+    "valueUri": _is_address,
+    "valueCoding": _is_coding,
+    "valueQuantity": _is_quantity,
+    "valueAttachment": _is_object,
+    "valueReference": _is_object,
+}
+
+
+def _wrong_choice(node: Node, answer: dict) -> Iterator[Found]:
+    item = node.item
+    if not node.options or (
+        item.type not in ("choice", "open-choice") and not item.raw.get("answerOption")
+    ):
+        return
+    option = next((each for each in node.options if same(each.answer, answer)), None)
+    if option is None:
+        if item.type != "open-choice" or value_key(answer) != "valueString":
+            yield "not-an-option", {}
+    elif item.value_set and "valueCoding" in answer:
+        shown = text(answer["valueCoding"].get("display"))
+        if shown and option.label and shown.casefold() != option.label.casefold():
+            yield "coding", {}
+
+
+def _wrong_length(item: Item, held: str) -> Iterator[Found]:
+    if item.min_length is not None and len(held) < item.min_length:
+        yield "min-length", {"limit": str(item.min_length)}
+    if item.max_length is not None and len(held) > item.max_length:
+        yield "max-length", {"limit": str(item.max_length)}
+
+
+def _wrong_places(item: Item, held: Any) -> Iterator[Found]:
+    read = number(held.get("value")) if isinstance(held, dict) else number(held)
+    if item.max_decimal_places is None or read is None or isinstance(held, str):
+        return
+    exponent = read.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > item.max_decimal_places:
+        yield "decimal-places", {"limit": str(item.max_decimal_places)}
+
+
+def _wrong_unit(node: Node, held: dict) -> Iterator[Found]:
+    units = node.item.units
+    if not units or node.item.units_are_open:
+        return
+    mine = {text(held.get("code")), text(held.get("unit"))} - {""}
+    known = {text(unit.get(key)) for unit in units for key in ("code", "display")}
+    if mine and not mine & known:
+        yield "unit", {"units": ", ".join(unit_words(unit) for unit in units)}
+
+
+def _wrong_limits(node: Node, answer: dict) -> Iterator[Found]:
+    for limit, is_least in ((node.min_value, True), (node.max_value, False)):
+        if limit is None:
+            continue
+        order = compared(*_comparable(answer, limit))
+        if order is None:
+            if "valueQuantity" in answer and "valueQuantity" in limit:
+                yield "unit", {"units": unit_words(_unit_of(limit))}
+        elif order and (order < 0) is is_least:
+            words = "".join(words_of(node.item, [limit]))
+            is_time = "Date" in value_key(answer) or "Time" in value_key(answer)
+            kinds = ("earliest", "latest") if is_time else ("minimum", "maximum")
+            yield kinds[not is_least], {"limit": words}
+
+
+def _comparable(answer: dict, limit: dict) -> tuple[dict, dict]:
+    """A quantity beside a plain number is compared by its number, a time beside a day by its day."""
+    if "valueQuantity" in answer and "valueQuantity" not in limit:
+        return {"valueDecimal": answer["valueQuantity"].get("value")}, limit
+    if "valueDateTime" in answer and "valueDate" in limit:
+        return {"valueDate": answer["valueDateTime"][:10]}, limit
+    return answer, limit
+
+
+def _unit_of(limit: dict) -> dict:
+    quantity = limit["valueQuantity"]
+    return {"display": quantity.get("unit"), "code": quantity.get("code")}
+
+
+def _wrong_attachment(item: Item, held: dict) -> Iterator[Found]:
+    kind = text(held.get("contentType")).partition(";")[0].strip().lower()
+    if item.mime_types and not any(_is_of(kind, mime.lower()) for mime in item.mime_types):
+        yield "attachment-type", {"types": ", ".join(item.mime_types)}
+    size = number(held.get("size"))
+    if "data" in held:
+        try:
+            length = len(b64decode(text(held["data"]), validate=True))
+        except (binascii.Error, ValueError):
+            yield "attachment-data", {}
+            return
+        if size is not None and size != length:
+            yield "attachment-data", {}
+        size = number(length)
+    if item.max_size is not None and size is not None and size > item.max_size:
+        yield "attachment-size", {"limit": str(item.max_size)}
+
+
+def _is_of(kind: str, mime: str) -> bool:
+    return kind == mime or (mime.endswith("/*") and kind.startswith(mime[:-1]))
+
+
+def _wrong_reference(item: Item, held: dict) -> Iterator[Found]:
+    reference = text(held.get("reference"))
+    if not reference:
+        if not text(held.get("display")) and not held.get("identifier"):
+            yield "reference", {}
+        return
+    if reference.startswith("#") or _UUID.fullmatch(reference) or _OID.fullmatch(reference):
+        return
+    match = _RESOURCE.fullmatch(reference)
+    if match is None or match[1] not in RESOURCE_TYPES:
+        yield "reference", {}
+    elif item.resource_types and match[1] not in item.resource_types:
+        yield "reference-type", {"types": ", ".join(item.resource_types)}
+
+
+# A response of somebody else ------------------------------------------------------------------------
 
 
 def check_response(definition: Definition, response: dict) -> list[Problem]:
-    """What is wrong with a QuestionnaireResponse that somebody else filled in."""
-    return []
+    """What is wrong with a foreign QuestionnaireResponse: of its shape, and of its answers.
+
+    What is required counts in a finished response, inside groups that it has (R4: what an absent group
+    requires is not missing). Never raises.
+    """
+    items = objects(response.get("item"))
+    problems = list(_misshapen(definition.items, items))
+    filled = evaluate(definition, items, now=datetime.datetime.now(datetime.UTC))
+    is_open = response.get("status") == "in-progress"
+    for problem in problems_of(filled):
+        node = filled.node(problem.path)
+        is_absent = node is not None and node.parent is not None and not node.parent.has_answers
+        if problem.kind in _WHEN_FINISHED and (is_open or is_absent):
+            continue
+        problems.append(problem)
+    return problems
+
+
+def _misshapen(level: tuple[Item, ...], items: list[dict]) -> Iterator[Problem]:
+    known = {item.link_id: item for item in reversed(level)}
+    helps = {child for item in level for child in _helps(item.parent)}
+    seen: set[str] = set()
+    for each in items:
+        link_id = text(each.get("linkId"))
+        item = known.get(link_id)
+        if item is None:
+            if link_id not in helps:
+                yield Problem("", link_id, "unknown-link-id")
+            continue
+        answers = objects(each.get("answer"))
+        if answers and not item.is_question:
+            yield Problem("", link_id, f"answer-on-{item.type}")
+        if item.type == "group" and link_id in seen and not item.repeats:
+            yield Problem("", link_id, "repeats")
+        seen.add(link_id)
+        for inner in [each, *answers]:
+            yield from _misshapen(item.children, objects(inner.get("item")))
+
+
+def _helps(item: Item | None) -> Iterator[str]:
+    """Link ids of the texts that went into the words of their question."""
+    if item is not None:
+        for each in objects(item.raw.get("item")):
+            if each.get("type") == "display":
+                yield text(each.get("linkId"))

@@ -104,7 +104,7 @@ class _Reader:
         )
         _read_presentation(item, element)
         if item.type != "display":
-            _read_limits(item, element)
+            _read_limits(item, element, scope)
         _read_behaviour(item, element, scope)
         if item.is_question:
             self._read_choices(item, element)
@@ -121,6 +121,7 @@ class _Reader:
         units_url = text(value_of(element, FHIR + "questionnaire-unitValueSet"))
         if units_url:
             item.units += tuple(_coding(each) for each in self._concepts(units_url))
+        item.units_are_open = text(value_of(element, SDC + "unitOpen")).startswith("optionsOr")
         if item.unit is None and len(item.units) == 1:
             item.unit = item.units[0]
         item.options = tuple(_options(element))
@@ -182,15 +183,17 @@ def _is_help(item: Item, parent: Item, before: list[Item]) -> bool:
     )
 
 
-def _read_limits(item: Item, element: dict) -> None:
+def _read_limits(item: Item, element: dict, scope: Scope) -> None:
     item.required = truth(element.get("required"))
     item.repeats = truth(element.get("repeats"))
     item.read_only = truth(element.get("readOnly"))
     item.min_value = _limit(element, FHIR + "minValue", SDC + "minQuantity")
     item.max_value = _limit(element, FHIR + "maxValue", SDC + "maxQuantity")
+    item.min_expression = scope.read(_worked_out(element, FHIR + "minValue"))
+    item.max_expression = scope.read(_worked_out(element, FHIR + "maxValue"))
     item.min_length = whole(value_of(element, FHIR + "minLength"))
     item.max_length = whole(element.get("maxLength"))
-    item.regex = text(value_of(element, FHIR + "regex"))
+    item.regex = _pattern(text(value_of(element, FHIR + "regex")))
     item.max_decimal_places = whole(value_of(element, FHIR + "maxDecimalPlaces"))
     item.min_occurs = whole(value_of(element, FHIR + "questionnaire-minOccurs"))
     item.max_occurs = whole(value_of(element, FHIR + "questionnaire-maxOccurs"))
@@ -205,6 +208,23 @@ def _read_limits(item: Item, element: dict) -> None:
         for extension in all_of(element, FHIR + "questionnaire-referenceResource")
         for code in codes_of(value(extension))
     )
+
+
+def _pattern(written: str) -> str:
+    """Some forms write the FHIRPath call matches('…') where the pattern alone belongs."""
+    for start, end in (("matches('", "')"), ('matches("', '")')):
+        if written.startswith(start) and written.endswith(end):
+            return written[len(start) : -len(end)]
+    return written
+
+
+def _worked_out(element: dict, url: str) -> object:
+    """The expression of a limit that has no fixed value (cqf-calculatedValue, SDC's cqf-expression)."""
+    for extension in all_of(element, url):
+        for key, beside in extension.items():
+            if key.startswith("_value") and isinstance(beside, dict):
+                return value_of(beside, FHIR + "cqf-calculatedValue", FHIR + "cqf-expression")
+    return None
 
 
 def _limit(element: dict, *urls: str) -> dict | None:

@@ -99,6 +99,9 @@ class Item:
     # Limits
     min_value: dict | None = None
     max_value: dict | None = None
+    # Limits that are worked out: "not after today".
+    min_expression: Expression | None = None
+    max_expression: Expression | None = None
     min_length: int | None = None
     max_length: int | None = None
     regex: str = ""
@@ -107,6 +110,8 @@ class Item:
     max_occurs: int | None = None
     unit: dict | None = None
     units: tuple[dict, ...] = ()
+    # Other units than those may be typed (SDC unitOpen).
+    units_are_open: bool = False
     mime_types: tuple[str, ...] = ()
     max_size: int | None = None
     resource_types: tuple[str, ...] = ()

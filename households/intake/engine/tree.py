@@ -37,6 +37,17 @@ class Node:
     is_enabled: bool = True
     # Choices that an expression of the form gives or takes away; None where the item's own hold.
     own_options: tuple[Option, ...] | None = None
+    # Limits that an expression gives.
+    own_min_value: dict | None = None
+    own_max_value: dict | None = None
+
+    @property
+    def min_value(self) -> dict | None:
+        return self.own_min_value or self.item.min_value
+
+    @property
+    def max_value(self) -> dict | None:
+        return self.own_max_value or self.item.max_value
 
     @property
     def options(self) -> tuple[Option, ...]:

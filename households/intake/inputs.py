@@ -1,0 +1,555 @@
+"""The boxes of a question, and what was typed into them as FHIR answers.
+
+Every box is a plain one: what is required, and what the limits are, is decided by the engine for the whole
+page (engine/checking.py). Here only what cannot be read at all is refused, with how to type it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from accounts.widgets import Radios, TextBox, Ticks
+from households.history import partial_date
+from households.intake.engine.evaluation import Node
+from households.intake.engine.items import Item, Option
+
+MOST_RADIOS = 8
+_LONGEST_LINE = 5_000
+_LONGEST_TEXT = 50_000
+# FHIR R4: integer is 32 bits, signed.
+_INTEGERS = range(-(2**31), 2**31)
+_NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?", re.ASCII)
+_COMMA = re.compile(r"[+-]?\d{1,15},\d{1,2}", re.ASCII)
+_TIME = re.compile(
+    r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?\s*(?:([ap])\.?\s?m\.?)?", re.ASCII | re.I
+)
+_OTHER = "other"
+
+
+class Unreadable(ValueError):
+    """What was typed into the box called `name` is no answer. Its text says how to type it."""
+
+    def __init__(self, name: str, says: str) -> None:
+        super().__init__(says)
+        self.name = name
+
+
+class AnswerField(forms.Field):
+    """Takes whatever was typed. `required` only says whether the page calls it optional."""
+
+    def validate(self, value: Any) -> None:
+        pass
+
+    def clean(self, value: Any) -> Any:
+        return value
+
+
+class TypedField(AnswerField):
+    def clean(self, value: Any) -> str:
+        return value.strip() if isinstance(value, str) else ""
+
+
+class ChoiceField(AnswerField):
+    widget = Radios
+
+    def __init__(self, *, choices: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.widget.choices = choices  # type: ignore[attr-defined]
+
+
+class TicksField(ChoiceField):
+    widget = Ticks
+
+    def clean(self, value: Any) -> list[str]:
+        return [str(one) for one in value or []]
+
+
+# --- names ----------------------------------------------------------------------------
+
+
+def box(node: Node, part: str = "v") -> str:
+    """The name of a box: `part` is "v" for the answer itself. No name that a form of ours has otherwise can
+    come out of a link id."""
+    return f"q.{node.path}.{part}"
+
+
+def key_of(option: Option | dict[str, Any]) -> str:
+    """What stands for a choice in a form: made of the answer itself, so that a list that changed meanwhile
+    never turns one choice into another."""
+    answer = option.answer if isinstance(option, Option) else option
+    return hashlib.sha256(repr(_identity(answer)).encode("utf-8", "surrogatepass")).hexdigest()[:10]
+
+
+def _identity(answer: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A Coding is its system and code; its words, and its weight, may be put differently."""
+    for kind, value in answer.items():
+        if kind == "valueCoding":
+            named = value.get("code") or value.get("display")
+            return ("coding", value.get("system", ""), named)
+        if kind.startswith("value"):
+            return (kind, json.dumps(value, sort_keys=True, default=str))
+    return ()
+
+
+# --- from a question to its boxes -----------------------------------------------------
+
+
+def fields_of(node: Node) -> dict[str, forms.Field]:
+    """The boxes of a question with what stands in them, by name; none for what nobody types: text, files,
+    what is calculated."""
+    item = node.item
+    if not is_typed(item):
+        return {}
+    made: dict[str, forms.Field] = {}
+    if item.type == "boolean":
+        made["v"] = _radios(item, [("true", _("Yes")), ("false", _("No"))], bool(node.answers))
+        made["v"].initial = {True: "true", False: "false"}.get(_value(node), "")
+    elif item.options and item.type not in {"quantity"}:
+        made = _choice_fields(node)
+    elif item.type in {"choice", "open-choice"}:
+        # Its list is not on file: in one's own words.
+        made["v"] = _line(item)
+        made["v"].initial = "\n".join(_words(one) for one in node.answers)
+    elif item.type == "quantity":
+        made = _quantity_fields(node)
+    elif item.type == "dateTime" and not item.repeats:
+        date, _separator, time = str(_value(node) or "").partition("T")
+        made["v"] = _line(item, hint=_("YYYY/MM/DD, for example 2016/04/27"))
+        made["t"] = _line(item, label=_("At what time?"), hint=_time_hint())
+        made["t"].required = False
+        made["v"].initial, made["t"].initial = _local_parts(date, time)
+    else:
+        made["v"] = _text_field(node)
+    return {box(node, part): field for part, field in made.items()}
+
+
+def is_typed(item: Item) -> bool:
+    """Whether a family answers it in boxes of the page."""
+    return (
+        item.is_question
+        and item.type != "attachment"
+        and not (item.read_only or item.is_calculated or item.is_hidden)
+    )
+
+
+def _radios(item: Item, pairs: list[tuple[str, str]], is_answered: bool) -> forms.Field:
+    """A radio cannot be taken back by pressing it again: where that is allowed, there is one for it."""
+    if is_answered and not item.required:
+        pairs = [*pairs, ("", _("No answer"))]
+    return ChoiceField(choices=pairs, **_label(item))
+
+
+def _label(item: Item, hint: str = "", label: str = "") -> dict[str, Any]:
+    """`hint` says how to type it, after what the form itself says."""
+    helps = " ".join(filter(None, [item.help, hint or ""]))
+    return {
+        "label": label or label_of(item),
+        "help_text": helps,
+        "required": item.required,
+    }
+
+
+def label_of(item: Item) -> str:
+    """How a question reads."""
+    return " ".join(filter(None, [item.prefix, item.text])) or _("Question")
+
+
+def _line(item: Item, *, hint: str = "", label: str = "", mode: str = "") -> forms.Field:
+    attrs = {"autocomplete": "off"}
+    if mode:
+        attrs["inputmode"] = mode
+    if item.repeats:
+        hint = " ".join(filter(None, [hint, _("Several? Type one on each line.")]))
+        return TypedField(
+            widget=forms.Textarea(attrs={**attrs, "rows": 3}), **_label(item, hint, label)
+        )
+    return TypedField(widget=TextBox(attrs=attrs), **_label(item, hint, label))
+
+
+def _choice_fields(node: Node) -> dict[str, forms.Field]:
+    item = node.item
+    pairs = [
+        (key_of(option), " ".join(filter(None, [option.prefix, option.label])))
+        for option in item.options
+    ]
+    chosen = [key_of(one) for one in node.answers]
+    written = "\n".join(_words(one) for one in node.answers if key_of(one) not in dict(pairs))
+    may_write = item.type == "open-choice"
+    made: dict[str, forms.Field] = {}
+    if item.repeats:
+        made["v"] = TicksField(choices=pairs, **_label(item, _("Choose all that fit.")))
+        made["v"].initial = [key for key in chosen if key in dict(pairs)]
+    else:
+        if may_write:
+            pairs = [*pairs, (_OTHER, _("Other"))]
+        if len(pairs) > MOST_RADIOS or (item.control == "drop-down" and len(pairs) > 4):
+            made["v"] = ChoiceField(
+                choices=[("", _("Choose one")), *pairs], widget=forms.Select(), **_label(item)
+            )
+        else:
+            made["v"] = _radios(item, pairs, bool(node.answers))
+        made["v"].initial = _OTHER if may_write and written else next(iter(chosen), "")
+    if may_write:
+        made["o"] = TypedField(
+            label=_("Other: write it in"),
+            required=False,
+            widget=TextBox(attrs={"autocomplete": "off"}),
+        )
+        if item.repeats:
+            made["o"].widget = forms.Textarea(attrs={"rows": 2, "autocomplete": "off"})
+            made["o"].help_text = _("Several? Type one on each line.")
+        made["o"].initial = written
+    return made
+
+
+def _quantity_fields(node: Node) -> dict[str, forms.Field]:
+    item = node.item
+    quantity = _value(node) or {}
+    made: dict[str, forms.Field] = {"v": _one_line(item, hint=_unit_hint(item), mode="decimal")}
+    made["v"].initial = _number_text(quantity.get("value"))
+    if len(item.units) > 1:
+        pairs = [(_unit_key(unit), unit_words(unit)) for unit in item.units]
+        made["u"] = ChoiceField(choices=pairs, label=_("In which unit?"), required=item.required)
+        if len(pairs) > MOST_RADIOS:
+            made["u"].widget = forms.Select()
+            made["u"].widget.choices = [("", _("Choose one")), *pairs]  # type: ignore[attr-defined]
+        made["u"].initial = quantity.get("code") or quantity.get("unit") or ""
+    elif not _only_unit(item):
+        made["u"] = TypedField(
+            label=_("Unit"),
+            required=False,
+            help_text=_("For example kg or tablets"),
+            widget=TextBox(attrs={"autocomplete": "off"}),
+        )
+        made["u"].initial = quantity.get("unit", "")
+    return made
+
+
+def _one_line(item: Item, *, hint: str, mode: str = "") -> forms.Field:
+    """The first of several boxes that are one answer: never several lines."""
+    attrs = {"autocomplete": "off", **({"inputmode": mode} if mode else {})}
+    return TypedField(widget=TextBox(attrs=attrs), **_label(item, hint))
+
+
+def _text_field(node: Node) -> forms.Field:
+    item = node.item
+    if item.type == "integer" and (steps := _steps(item)):
+        field = _radios(item, [(str(step), str(step)) for step in steps], bool(node.answers))
+        field.initial = _number_text(_value(node))
+        return field
+    if item.type == "text":
+        field = TypedField(
+            widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off"}), **_label(item)
+        )
+    elif item.type in {"integer", "decimal"}:
+        mode = "numeric" if item.type == "integer" else "decimal"
+        field = _line(item, hint=_unit_hint(item), mode=mode)
+    elif item.type in {"date", "dateTime"}:
+        field = _line(item, hint=_date_hint(item))
+    elif item.type == "time":
+        field = _line(item, hint=_time_hint())
+    else:
+        field = _line(item, hint=item.entry_format or "")
+    field.initial = "\n".join(_typed(one) for one in node.answers)
+    return field
+
+
+def _steps(item: Item) -> range | None:
+    """A scale is radios, never a slider (WCAG 2.5.7), where it fits on a screen."""
+    if item.control != "slider" or item.repeats:
+        return None
+    least, most = _integer(item.min_value), _integer(item.max_value)
+    if least is None or most is None or not 1 <= most - least <= 10:
+        return None
+    return range(least, most + 1)
+
+
+def _integer(answer: Mapping[str, Any] | None) -> int | None:
+    value = (answer or {}).get("valueInteger")
+    return value if isinstance(value, int) else None
+
+
+def _date_hint(item: Item) -> str:
+    if may_be_partial(item):
+        return _("YYYY, YYYY/MM or YYYY/MM/DD. About is fine.")
+    return _("YYYY/MM/DD, for example 2016/04/27")
+
+
+def _time_hint() -> str:
+    return _("Hours and minutes, for example 14:30 or 2:30 pm")
+
+
+def may_be_partial(item: Item) -> bool:
+    """Only where the form says so: a format without a day."""
+    return bool(item.entry_format) and "d" not in item.entry_format.lower()
+
+
+def _unit_hint(item: Item) -> str:
+    unit = _only_unit(item)
+    return _("In %(unit)s") % {"unit": unit_words(unit)} if unit else ""
+
+
+def _only_unit(item: Item) -> dict[str, Any] | None:
+    if item.unit:
+        return item.unit
+    return item.units[0] if len(item.units) == 1 else None
+
+
+def unit_words(unit: Mapping[str, Any]) -> str:
+    return str(unit.get("display") or unit.get("unit") or unit.get("code") or "")
+
+
+def _unit_key(unit: Mapping[str, Any]) -> str:
+    return str(unit.get("code") or unit.get("display") or "")
+
+
+# --- what stands in the boxes ---------------------------------------------------------
+
+
+def _value(node: Node) -> Any:
+    """The value of the first answer."""
+    for answer in node.answers[:1]:
+        for kind, value in answer.items():
+            if kind.startswith("value"):
+                return value
+    return None
+
+
+def _words(answer: Mapping[str, Any]) -> str:
+    coding = answer.get("valueCoding")
+    if isinstance(coding, dict):
+        return str(coding.get("display") or coding.get("code") or "")
+    return _typed(answer)
+
+
+def _typed(answer: Mapping[str, Any]) -> str:
+    """An answer as it is typed."""
+    for kind, value in answer.items():
+        if kind == "valueDate":
+            return partial_date.typed(str(value))
+        if kind == "valueTime":
+            return str(value)[:5]
+        if kind == "valueReference":
+            return str(value.get("display") or value.get("reference") or "")
+        if kind == "valueDateTime":
+            date, _separator, time = str(value).partition("T")
+            return " ".join(filter(None, _local_parts(date, time)))
+        if kind in {"valueInteger", "valueDecimal"}:
+            return _number_text(value)
+        if kind.startswith("value"):
+            return str(value)
+    return ""
+
+
+def _number_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return format(Decimal(str(value)), "f")
+
+
+def _local_parts(date: str, time: str) -> tuple[str, str]:
+    """A date and a time as they are typed, at the practice."""
+    at = parse_datetime(f"{date}T{time}") if time else None
+    if at is None:
+        return partial_date.typed(date), time[:5]
+    if timezone.is_aware(at):
+        at = timezone.localtime(at)
+    return f"{at:%Y/%m/%d}", f"{at:%H:%M}"
+
+
+# --- from the boxes to answers --------------------------------------------------------
+
+
+def answers_from(node: Node, typed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The FHIR answers that stand in the boxes of a question; none when they are empty.
+
+    Raises Unreadable, which names the box and says how to type it.
+    """
+    item = node.item
+    value = typed.get(box(node), "")
+    if item.type == "boolean":
+        return [{"valueBoolean": value == "true"}] if value in {"true", "false"} else []
+    if item.options and item.type != "quantity":
+        return _chosen(node, typed)
+    if item.type == "quantity":
+        return _quantity(node, typed)
+    if item.type == "dateTime" and not item.repeats:
+        return _date_and_time(node, typed)
+    if item.type == "text":
+        return _texts(node, [value])
+    lines = value.splitlines() if item.repeats else [value]
+    return [answer for line in lines if line.strip() for answer in _one(node, line.strip())]
+
+
+def _one(node: Node, text: str) -> list[dict[str, Any]]:
+    """The answer that one line says."""
+    item = node.item
+    if item.type == "integer":
+        return [{"valueInteger": _whole(node, text)}]
+    if item.type == "decimal":
+        return [{"valueDecimal": _number(node, text)}]
+    if item.type == "date":
+        return [{"valueDate": _date(node, text)}]
+    if item.type == "dateTime":
+        day, _blank, time = text.partition(" ")
+        return [{"valueDateTime": _moment(node, day, time.strip(), "v")}]
+    if item.type == "time":
+        return [{"valueTime": _time(node, text, "v")}]
+    if item.type == "url":
+        return [{"valueUri": _short(node, text)}]
+    if item.type == "reference":
+        return [{"valueReference": {"display": _short(node, text)}}]
+    return _texts(node, [text])
+
+
+def _texts(node: Node, texts: list[str]) -> list[dict[str, Any]]:
+    return [{"valueString": _short(node, text)} for text in texts if text]
+
+
+def _short(node: Node, text: str) -> str:
+    most = _LONGEST_TEXT if node.item.type == "text" else _LONGEST_LINE
+    if len(text) > most:
+        raise Unreadable(
+            box(node),
+            _("This can have %(most)d characters; it has %(count)d. Make it shorter.")
+            % {"most": most, "count": len(text)},
+        )
+    # FHIR R4 string: no control characters but tab and line break.
+    return "".join(
+        one
+        for one in text.replace("\r\n", "\n")
+        if one in "\t\n" or unicodedata.category(one) != "Cc"
+    )
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).replace("−", "-").replace(" ", "").strip()
+
+
+def _number(node: Node, text: str, part: str = "v") -> int | float:
+    plain = _plain(text) if len(text) < 60 else ""
+    if _COMMA.fullmatch(plain):
+        plain = plain.replace(",", ".")
+    if not _NUMBER.fullmatch(plain):
+        raise Unreadable(
+            box(node, part), _("Type a number in digits, for example 70 or 70.5, and nothing else.")
+        )
+    number = Decimal(plain)
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _whole(node: Node, text: str) -> int:
+    plain = _plain(text) if len(text) < 60 else ""
+    number = _NUMBER.fullmatch(plain) and Decimal(plain)
+    if (not number and number != 0) or number != number.to_integral_value():
+        raise Unreadable(
+            box(node), _("Type a whole number in digits, for example 4, and nothing else.")
+        )
+    if int(number) not in _INTEGERS:
+        raise Unreadable(box(node), _("That number is too large. Check the digits."))
+    return int(number)
+
+
+def _date(node: Node, text: str, part: str = "v") -> str:
+    try:
+        date = partial_date.read(text, today=timezone.localdate(), may_be_ahead=True)
+    except partial_date.InvalidDate as error:
+        if may_be_partial(node.item):
+            raise Unreadable(box(node, part), str(error)) from None
+        date = ""
+    if len(date) < 10 and not (date and may_be_partial(node.item)):
+        raise Unreadable(
+            box(node, part),
+            _("Type the date year first, then the month and the day, like this: 2016/04/27."),
+        )
+    return date
+
+
+def _time(node: Node, text: str, part: str) -> str:
+    found = _TIME.fullmatch(unicodedata.normalize("NFKC", text).strip()) if len(text) < 30 else None
+    hours, minutes, seconds = (int(found[at] or 0) for at in (1, 2, 3)) if found else (99, 0, 0)
+    if found and found[4] and 1 <= hours <= 12:
+        hours = hours % 12 + (12 if found[4].lower() == "p" else 0)
+    elif found and (found[4] or found[2] is None):
+        hours = 99
+    if hours > 23 or minutes > 59 or seconds > 59:
+        raise Unreadable(box(node, part), _("Type the time like this: 14:30, or 2:30 pm."))
+    return f"{hours:02}:{minutes:02}:{seconds:02}"
+
+
+def _date_and_time(node: Node, typed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    day, time = typed.get(box(node), ""), typed.get(box(node, "t"), "")
+    if not day and not time:
+        return []
+    if not day:
+        raise Unreadable(box(node), _("Type the day too, year first, like this: 2016/04/27."))
+    return [{"valueDateTime": _moment(node, day, time, "t")}]
+
+
+def _moment(node: Node, day: str, time: str, part: str) -> str:
+    date = _date(node, day)
+    if not time:
+        return date
+    at = parse_datetime(f"{date}T{_time(node, time, part)}") if len(date) == 10 else None
+    if at is None:
+        raise Unreadable(box(node), _("Type the whole day: year, month and day."))
+    return timezone.make_aware(at).isoformat()
+
+
+def _chosen(node: Node, typed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    item = node.item
+    by_key = {key_of(option): option.answer for option in item.options}
+    value = typed.get(box(node), "")
+    keys = value if isinstance(value, list) else [value]
+    written = [line.strip() for line in typed.get(box(node, "o"), "").splitlines() if line.strip()]
+    unknown = [key for key in keys if key and key not in by_key and key != _OTHER]
+    if unknown:
+        raise Unreadable(box(node), _("Choose one of these. The list has changed."))
+    chosen = [_bare(by_key[key]) for key in keys if key in by_key]
+    if item.repeats:
+        return [*chosen, *({"valueString": _short(node, text)} for text in written)]
+    if chosen and written:
+        raise Unreadable(
+            box(node, "o"),
+            _("Choose one, or choose “Other” and write it in: only one answer fits here."),
+        )
+    if _OTHER in keys and not written:
+        raise Unreadable(box(node, "o"), _("Write in what it is."))
+    return chosen or [{"valueString": _short(node, text)} for text in written[:1]]
+
+
+def _bare(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a choice: the answer itself."""
+    return {kind: value for kind, value in answer.items() if kind.startswith("value")}
+
+
+def _quantity(node: Node, typed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    item = node.item
+    value, said = typed.get(box(node), ""), typed.get(box(node, "u"), "")
+    if not value:
+        if said and len(item.units) <= 1:
+            raise Unreadable(box(node), _("Type how much it is, in digits."))
+        return []
+    quantity: dict[str, Any] = {"value": _number(node, value)}
+    unit = _only_unit(item)
+    if len(item.units) > 1:
+        unit = next((one for one in item.units if _unit_key(one) == said), None)
+        if unit is None:
+            raise Unreadable(box(node, "u"), _("Choose the unit too."))
+    if unit is not None:
+        quantity |= {"unit": unit_words(unit)}
+        quantity |= {key: unit[key] for key in ("system", "code") if unit.get(key)}
+    elif said:
+        quantity["unit"] = _short(node, said)
+    return [{"valueQuantity": quantity}]
