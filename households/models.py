@@ -23,7 +23,6 @@ from accounts.emails import usable_email_key
 from accounts.models import HouseholdAccount, HouseholdSession
 from households.matching import name_key
 
-
 CRISIS_TEXT = _(
     "One of these answers worries us. If you or somebody with you may be in danger now, call 911. For "
     "thoughts of suicide or of hurting yourself, call or text 988 at any hour: it is free, and somebody "

@@ -32,7 +32,7 @@ JOBS = (
         gettext_lazy("Inbox"),
         (
             *("submissions.Submission", "demographics.DetailChange", "history.EntryChange"),
-            *("documents.Document", "documents.DocumentRequest"),
+            *("intake.QuestionnaireResponse", "documents.Document", "documents.DocumentRequest"),
         ),
     ),
     (
@@ -115,11 +115,12 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
+        from households.intake.builder_admin import builder_paths
         from households.record import form_pages, staff_pages
 
         ours = [path("help-text/", self.admin_view(self.help_text), name="help_text")]
-        records = [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
-        return [*ours, *records, *super().get_urls()]
+        ours += [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
+        return [*ours, *builder_paths(self), *super().get_urls()]
 
     def help_text(self, request: HttpRequest) -> HttpResponse:
         """The text of /help/family/, as plain text in a box to copy from (PRODUCT H5)."""

@@ -193,7 +193,7 @@ def _choice_fields(node: Node) -> dict[str, forms.Field]:
     else:
         if may_write:
             pairs = [*pairs, (_OTHER, _("Other"))]
-        if len(pairs) > MOST_RADIOS or item.control == "drop-down" and len(pairs) > 4:
+        if len(pairs) > MOST_RADIOS or (item.control == "drop-down" and len(pairs) > 4):
             made["v"] = ChoiceField(
                 choices=[("", _("Choose one")), *pairs], widget=forms.Select(), **_label(item)
             )
@@ -452,7 +452,7 @@ def _number(node: Node, text: str, part: str = "v") -> int | float:
 def _whole(node: Node, text: str) -> int:
     plain = _plain(text) if len(text) < 60 else ""
     number = _NUMBER.fullmatch(plain) and Decimal(plain)
-    if not number and number != 0 or number != number.to_integral_value():
+    if (not number and number != 0) or number != number.to_integral_value():
         raise Unreadable(
             box(node), _("Type a whole number in digits, for example 4, and nothing else.")
         )

@@ -142,7 +142,7 @@ def _split(items: Sequence[Item], title: str, above: str) -> Iterator[Page]:
 def _pages_of_group(group: Item, texts: Sequence[Item], title: str, above: str) -> Iterator[Page]:
     called = group.text or title
     is_small = group.repeats or _questions_in(group) <= MOST_QUESTIONS
-    if is_small or len(group.children) == 1 and group.children[0].type != "group":
+    if is_small or (len(group.children) == 1 and group.children[0].type != "group"):
         yield Page(name_of(group.link_id), called, above, (*texts, group))
         return
     yield from _split((*texts, *group.children), called, title if group.text and above else "")

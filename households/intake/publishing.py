@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import StaffAccount
+from households.intake.building.structure import empty_sections, name_of
 from households.intake.bundled import bundled_lists
 from households.intake.definitions import lists_named, sha256_of
 from households.intake.engine.findings import REFUSE, children, extensions, tail, walk
@@ -154,6 +155,10 @@ def refusals(version: QuestionnaireVersion) -> list[str]:
     says = [one["says"] for one in found if one.get("level") == REFUSE]
     if not children(version.definition.get("item")):
         says.append("The form asks nothing. Add a question first.")
+    says += [
+        f"The section “{name_of(row.item)}” is empty. Add a question to it, or delete it."
+        for row in empty_sections(version.definition)
+    ]
     return list(dict.fromkeys(says))
 
 

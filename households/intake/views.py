@@ -18,10 +18,10 @@ from accounts import audit
 from households.binding import member_url
 from households.intake import actions
 from households.intake.asking import Asked, asked_of
+from households.intake.definitions import definition_of
 from households.intake.filling import Filling, patient_of, response_or_404, sections_of
 from households.intake.models import QuestionnaireResponse, QuestionnaireVersion
 from households.intake.pages import pages_of
-from households.intake.definitions import definition_of
 from households.models import Member
 from households.requests import MemberRequest
 from households.submissions.models import Submission

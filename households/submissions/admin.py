@@ -1,4 +1,5 @@
-"""Admin page of everything that families sent, whatever kind it is: what nobody has seen stands on top.
+"""Admin page of everything that families sent, whatever kind it is: what nobody has seen stands on top, and
+above all what suggests danger.
 
 To look at only. Each row leads to the thing itself, on the pages of its slice: a slice has an address that
 takes a submission's number.
@@ -64,7 +65,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(Submission)
 class SubmissionAdmin(MemberOwnedAdmin):
-    list_display = ("thing", "born", "what", "sent", "filled_in", "status", "handled_by")
+    list_display = ("thing", "born", "urgent", "what", "sent", "filled_in", "status", "handled_by")
     list_display_links = None
     list_filter = (StatusFilter, "kind")
 
@@ -75,11 +76,27 @@ class SubmissionAdmin(MemberOwnedAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Submission]:
-        return super().get_queryset(request).select_related("handled_by")
+        """With the titles of the forms among them: a submission does not know its form."""
+        forms = apps.get_model("intake.questionnaireresponse")._default_manager
+        of_this = forms.filter(submission=models.OuterRef("pk"))
+        title = of_this.values("version__questionnaire__title")[:1]
+        rows = super().get_queryset(request).select_related("handled_by")
+        return rows.annotate(form_title=models.Subquery(title))
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        unseen_first = models.Case(models.When(status=Status.RECEIVED, then=0), default=1)
-        return [unseen_first, "-sent_at", "-pk"]
+        unseen = {"status": Status.RECEIVED}
+        first = models.Case(
+            models.When(is_urgent=True, then=0, **unseen),
+            models.When(then=1, **unseen),
+            default=2,
+        )
+        return [first, "-sent_at", "-pk"]
+
+    @admin.display(description=gettext_lazy("urgent"))
+    def urgent(self, submission: Submission) -> str:
+        if not submission.is_urgent:
+            return ""
+        return format_html('<strong class="portal-danger">{}</strong>', _("DANGER"))
 
     @admin.display(description=gettext_lazy("person"), ordering="member__last_name_key")
     def thing(self, submission: Submission) -> str:
@@ -90,6 +107,8 @@ class SubmissionAdmin(MemberOwnedAdmin):
     @admin.display(description=gettext_lazy("what"), ordering="kind")
     def what(self, submission: Submission) -> str:
         """In the words of the page that it leads to."""
+        if title := getattr(submission, "form_title", None):
+            return str(title)
         model = _PARTS.get(Submission.Kind(submission.kind))
         if model is None:
             return str(submission.get_kind_display()).capitalize()

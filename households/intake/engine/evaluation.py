@@ -24,9 +24,11 @@ from households.intake.engine.tree import (
 
 __all__ = ["Filled", "Node", "add_instance", "begin", "evaluate", "put", "remove_instance"]
 
-# How often everything is worked out again until nothing changes: a chain of calculated values that is
-# longer than this, or that turns in a circle, stays as it is then.
-MOST_ROUNDS = 20
+# Everything is worked out again until nothing changes. Two questions that shut each other ("answer one of
+# these") would go on and off together for ever, so after a few rounds only the first change of a round
+# counts. What still changes at the end turns in a circle, and stays as it is then.
+ROUNDS_TOGETHER = 8
+MOST_ROUNDS = 40
 
 
 @dataclass
@@ -130,8 +132,9 @@ class _Evaluation:
         if self.reckoning is None:
             return
         changed: list[Node] = []
-        for _ in range(MOST_ROUNDS):
-            changed = self.work_out(self.reckoning)
+        for number_of_round in range(MOST_ROUNDS):
+            is_together = number_of_round < ROUNDS_TOGETHER
+            changed = self.work_out(self.reckoning, is_together=is_together)
             if not changed:
                 break
             self.switch()
@@ -153,16 +156,20 @@ class _Evaluation:
                     and holds(node, self.places)
                 )
 
-    def work_out(self, reckoning: Reckoning) -> list[Node]:
+    def work_out(self, reckoning: Reckoning, *, is_together: bool) -> list[Node]:
         """Every expression once, on the answers as they were; what came out differently than before."""
         changed: list[Node] = []
         for node in self.gated:
+            if node.parent is not None and not node.parent.is_enabled:
+                continue
             expression = node.item.enable_expression
             # Where nobody can say whether it is asked, it is asked.
             is_open = expression is None or reckoning.is_true(expression, node, otherwise=True)
             if is_open is (node in self.shut):
                 self.shut.symmetric_difference_update({node})
                 changed.append(node)
+                if not is_together:
+                    return changed
         for node in self.calculated:
             expression = node.item.calculated
             is_asked = expression is not None and node.is_enabled
@@ -170,6 +177,8 @@ class _Evaluation:
             if answers != node.answers:
                 node.answers = answers
                 changed.append(node)
+                if not is_together:
+                    return changed
         return changed
 
     def choose(self, reckoning: Reckoning) -> None:

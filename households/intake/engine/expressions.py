@@ -4,8 +4,8 @@ An expression can run for ever (`repeat`), or blow up (`power`, `aggregate($tota
 has no limits of its own. Signals do not work in worker threads, so the limits are in the functions: the table
 below wraps every function and operator of the library. Each call, and each element that a `where` or a
 `select` looks at, reads the clock (CPU time of this thread); each result is measured before it goes on. What
-happens between two readings is bounded, because expressions are short (syntax.py), strings, numbers and
-collections are small, and what compares everything with everything is only given few.
+happens between two readings is bounded, because expressions are short (syntax.py), and strings, numbers and
+collections are small; what the library does in time that grows with the square, is done here in another way.
 
 The library also gets repairs here (FORMS.md 2.3): sum, min and max over what is read from a resource,
 weight() and ordinal(), patterns by RE2, powers with fractions, rounding half up, `$this` after an inner
@@ -17,19 +17,21 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import fhirpathpy
 from fhirpathpy.engine import do_eval, util
+from fhirpathpy.engine.evaluators import evaluators
 from fhirpathpy.engine.invocations import invocation_registry
 from fhirpathpy.engine.invocations.navigation import create_reduce_children
 from fhirpathpy.engine.nodes import FP_Quantity, FP_Type, ResourceNode, TypeInfo
 
 from households.intake.engine import patterns
 from households.intake.engine.extensions import weight_of
+from households.intake.engine.shortcuts import KEPT, MEMBER, WITH
 from households.intake.engine.syntax import parse
 
 # CPU seconds for all expressions of one form together.
@@ -37,8 +39,6 @@ BUDGET = 0.8
 MOST_NODES = 20_000
 LONGEST_TEXT = 100_000
 LARGEST_NUMBER = Decimal(10) ** 100
-# Comparisons of everything with everything.
-MOST_PAIRS = 250_000
 
 
 class Failure(Exception):
@@ -55,6 +55,8 @@ class Clock:
     def __init__(self, now: datetime.datetime, seconds: float = BUDGET) -> None:
         self.now = now
         self._ends = time.thread_time() + seconds
+        # The values of KEPT parts, those that change with the answers apart.
+        self.kept: dict[bool, dict[str, list]] = {True: {}, False: {}}
 
     def look(self) -> None:
         if time.thread_time() > self._ends:
@@ -122,7 +124,8 @@ RESOURCE_TYPES = frozenset(
     if parent in ("DomainResource", "Resource") and name != "DomainResource"
 )
 # The library sets it at the first "is" of whichever thread; set once, it is the same for all.
-TypeInfo.model = _MODEL
+setattr(TypeInfo, "model", _MODEL)  # noqa: B010 # its type says None
+_THEIRS: dict[str, dict[str, Any]] = dict(cast("dict[str, Any]", invocation_registry))
 
 
 # Bounds ---------------------------------------------------------------------------------------------
@@ -140,10 +143,24 @@ def _bounded(result: Any) -> Any:
 def _few(result: Any) -> list[Any]:
     if not isinstance(result, list):
         return [result]
-    if len(result) > MOST_NODES:
-        raise Failure
     # In a long list stands what was measured before.
-    return result if len(result) < 50 else []
+    return result if len(_measured(result)) < 50 else []
+
+
+def _measured(found: list) -> list:
+    if len(found) > MOST_NODES:
+        raise Failure
+    return found
+
+
+def _gathered(context: dict, parts: Iterable[Any]) -> list:
+    """One after the other, under the clock; the library adds lists up in time that grows with the square."""
+    found: list = []
+    for part in parts:
+        context["clock"].look()
+        found += util.arraify(part)
+        _measured(found)
+    return found
 
 
 def _watched(context: dict, expression: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -178,15 +195,42 @@ def _wrapped(entry: dict) -> dict:
     return {**entry, "fn": call}
 
 
-def _pairwise(entry: dict) -> dict:
-    function = entry["fn"]
+# Shortcuts ------------------------------------------------------------------------------------------
 
-    def call(context: dict, these: list, *others: list) -> Any:
-        if len(these) * max(len(each) for each in (these, *others)) > MOST_PAIRS:
-            raise Failure
-        return function(context, these, *others)
 
-    return {**entry, "fn": call}
+def _kept(context: dict, data: Any, tree: dict) -> list:
+    kept = context["clock"].kept[tree["changes"]]
+    if tree["key"] not in kept:
+        kept[tree["key"]] = util.arraify(do_eval(context, data, tree["children"][0]))
+    # A copy: the library changes lists in place.
+    return list(kept[tree["key"]])
+
+
+def _with(context: dict, data: Any, tree: dict) -> list:
+    context["clock"].look()
+    found = []
+    for each in data:
+        held = util.get_data(each)
+        held = held.get(tree["member"]) if isinstance(held, dict) else None
+        if held == tree["word"]:
+            found.append(each)
+        elif held is not None and not isinstance(held, str):
+            # Not what this is for: the long way.
+            return util.arraify(do_eval(context, data, tree["children"][0]))
+    return found
+
+
+def _member(context: dict, data: Any, tree: dict) -> list:
+    step = tree["children"][0]
+    if len(data) < 20:
+        return _measured(do_eval(context, data, step))
+    return _gathered(context, (do_eval(context, [each], step) for each in data))
+
+
+# More kinds of nodes; those of the library stay as they are.
+evaluators[KEPT] = _kept
+evaluators[WITH] = _with
+evaluators[MEMBER] = _member
 
 
 # Functions of our own -------------------------------------------------------------------------------
@@ -222,16 +266,24 @@ def _repeat(context: dict, elements: list, step: Callable[[Any], Any]) -> list:
         next_ahead: list = []
         for each in ahead:
             for reached in step(each):
-                key = util.get_data(reached)
-                key = id(key) if isinstance(key, dict | list) else (type(key), key)
+                data = util.get_data(reached)
+                key = id(data) if isinstance(data, dict | list) else _key(data)
                 if key not in seen:
                     seen.add(key)
                     next_ahead.append(reached)
-            if len(found) + len(next_ahead) > MOST_NODES:
-                raise Failure
-        found += next_ahead
+            _measured(next_ahead)
+        found = _measured(found + next_ahead)
         ahead = next_ahead
     return found
+
+
+def _select(context: dict, elements: list, ask: Callable[[Any], Any]) -> list:
+    def asked() -> Iterator[Any]:
+        for index, each in enumerate(elements):
+            context["$index"] = index
+            yield ask(each)
+
+    return _gathered(context, asked())
 
 
 def _descendants(context: dict, elements: list) -> list:
@@ -239,17 +291,77 @@ def _descendants(context: dict, elements: list) -> list:
     found: list = []
     ahead = elements
     while ahead:
-        context["clock"].look()
-        ahead = [child for each in ahead for child in add([], each)]
-        found += ahead
-        if len(found) > MOST_NODES:
-            raise Failure
+        ahead = _gathered(context, (add([], each) for each in ahead))
+        found = _measured(found + ahead)
     return found
 
 
 def _children(context: dict, elements: list) -> list:
     add = create_reduce_children(context, True)
-    return [child for each in elements for child in add([], each)]
+    return _gathered(context, (add([], each) for each in elements))
+
+
+def _key(data: Any) -> Any:
+    """What two equal things have in common."""
+    if isinstance(data, dict | list):
+        return json.dumps(data, sort_keys=True, default=str)
+    if util.is_number(data):
+        return "number", Decimal(data)
+    return type(data).__name__, str(data)
+
+
+def _keys(context: dict, elements: list) -> Iterator[tuple[Any, Any]]:
+    known: dict[int, Any] = {}
+    for each in elements:
+        context["clock"].look()
+        data = util.get_data(each)
+        if id(data) not in known:
+            known[id(data)] = _key(data)
+        yield known[id(data)], each
+
+
+def _distinct(context: dict, elements: list) -> list:
+    found: dict[Any, Any] = {}
+    for key, each in _keys(context, elements):
+        found.setdefault(key, each)
+    return list(found.values())
+
+
+def _union(context: dict, these: list, those: list) -> list:
+    return _distinct(context, these + those)
+
+
+def _is_distinct(context: dict, elements: list) -> bool:
+    return len(_distinct(context, elements)) == len(elements)
+
+
+def _intersect(context: dict, these: list, those: list) -> list:
+    keys = {key for key, _ in _keys(context, those)}
+    return _distinct(context, [each for key, each in _keys(context, these) if key in keys])
+
+
+def _exclude(context: dict, these: list, those: list) -> list:
+    keys = {key for key, _ in _keys(context, those)}
+    return [each for key, each in _keys(context, these) if key not in keys]
+
+
+def _is_subset(context: dict, these: list, those: list) -> bool:
+    keys = {key for key, _ in _keys(context, those)}
+    return all(key in keys for key, _ in _keys(context, these))
+
+
+def _is_superset(context: dict, these: list, those: list) -> bool:
+    return _is_subset(context, those, these)
+
+
+def _is_in(context: dict, these: list, those: list) -> Any:
+    if len(these) > 1:
+        raise Failure
+    return _is_subset(context, these, those) if these else []
+
+
+def _contains(context: dict, these: list, those: list) -> Any:
+    return _is_in(context, those, these)
 
 
 def _numbers(elements: list) -> list[Any]:
@@ -359,7 +471,7 @@ def _join(_: dict, elements: list, separator: Any = "") -> Any:
 
 def _in_order(name: str) -> Callable[..., Any]:
     """The library compares everything but quantities."""
-    theirs = invocation_registry[name]["fn"]
+    theirs = _THEIRS[name]["fn"]
 
     def compare(context: dict, one: list, other: list) -> Any:
         mine, yours = _quantity(one), _quantity(other)
@@ -383,7 +495,7 @@ def _quantity(elements: list) -> tuple[Any, str] | None:
 
 def _with_duration(name: str) -> Callable[..., Any]:
     """Many write `today() - 18 'years'` for `18 years`, and mean that."""
-    theirs = invocation_registry[name]["fn"]
+    theirs = _THEIRS[name]["fn"]
 
     def calculate(context: dict, one: list, other: list) -> Any:
         by = other[0] if len(other) == 1 else None
@@ -421,8 +533,19 @@ _OURS: dict[str, dict] = {
     "where": {"fn": _where, "arity": {1: ["Expr"]}},
     "exists": {"fn": _exists, "arity": {0: [], 1: ["Expr"]}},
     "repeat": {"fn": _repeat, "arity": {1: ["Expr"]}},
+    "select": {"fn": _select, "arity": {1: ["Expr"]}},
     "descendants": {"fn": _descendants},
     "children": {"fn": _children},
+    "distinct": {"fn": _distinct},
+    "isDistinct": {"fn": _is_distinct},
+    "union": {"fn": _union, "arity": {1: ["AnyAtRoot"]}},
+    "|": {"fn": _union, "arity": {2: ["Any", "Any"]}},
+    "intersect": {"fn": _intersect, "arity": {1: ["AnyAtRoot"]}},
+    "exclude": {"fn": _exclude, "arity": {1: ["AnyAtRoot"]}},
+    "subsetOf": {"fn": _is_subset, "arity": {1: ["AnyAtRoot"]}},
+    "supersetOf": {"fn": _is_superset, "arity": {1: ["AnyAtRoot"]}},
+    "inOp": {"fn": _is_in, "arity": {2: ["Any", "Any"]}},
+    "containsOp": {"fn": _contains, "arity": {2: ["Any", "Any"]}},
     "sum": {"fn": _sum},
     "avg": {"fn": _average},
     "min": {"fn": _least},
@@ -446,11 +569,7 @@ _OURS: dict[str, dict] = {
     "trace": {"fn": _unchanged, "arity": {1: ["String"]}},
 }
 for _name in ("<", "<=", ">", ">="):
-    _OURS[_name] = {**invocation_registry[_name], "fn": _in_order(_name)}
+    _OURS[_name] = {**_THEIRS[_name], "fn": _in_order(_name)}
 for _name in ("+", "-"):
-    _OURS[_name] = {**invocation_registry[_name], "fn": _with_duration(_name)}
-_PAIRWISE = ("intersect", "exclude", "subsetOf", "supersetOf", "isDistinct")
-_TABLE = {
-    name: _wrapped(_pairwise(entry) if name in _PAIRWISE else entry)
-    for name, entry in {**invocation_registry, **_OURS}.items()
-}
+    _OURS[_name] = {**_THEIRS[_name], "fn": _with_duration(_name)}
+_TABLE = {name: _wrapped(entry) for name, entry in {**_THEIRS, **_OURS}.items()}

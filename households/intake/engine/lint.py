@@ -28,6 +28,10 @@ from households.intake.engine.findings import (
     walk,
 )
 from households.intake.engine.mending import mend_form, mend_items
+from households.intake.engine.patterns import is_pattern
+from households.intake.engine.shapes import mend_shapes
+from households.intake.engine.syntax import parse
+from households.intake.engine.value_sets import ValueSets
 
 MOST_ITEMS = 3000
 DEEPEST = 20
@@ -62,12 +66,17 @@ class Linted:
 def linted(questionnaire: JSON, lists_on_file: Container[str] = ()) -> Linted:
     """A repaired copy of any JSON object that calls itself a Questionnaire. `lists_on_file` are the
     addresses of the value sets that the practice has. Never raises."""
-    form = copy.deepcopy(questionnaire)
-    form.pop("item", None) if not isinstance(form.get("item"), list) else None
-    refused = list(_too_much(form))
+    refused = list(_too_much(questionnaire))
     if refused:
-        return Linted(form, refused)
-    findings = [*mend_form(form), *mend_items(form), *mend_conditions(form), *_mark_dangers(form)]
+        return Linted(questionnaire, refused)
+    form = copy.deepcopy(questionnaire)
+    findings = [
+        *mend_shapes(form),
+        *mend_form(form),
+        *mend_items(form),
+        *mend_conditions(form),
+        *_mark_dangers(form),
+    ]
     findings += looked(form, lists_on_file)
     return Linted(form, sorted(_once(findings), key=lambda finding: _ORDER[finding.level]))
 
@@ -83,6 +92,7 @@ def looked(form: JSON, lists_on_file: Container[str] = ()) -> list[Finding]:
         *_features(form),
         *_controls(form),
         *_expressions(form),
+        *_patterns(form),
     ]
 
 
@@ -168,11 +178,7 @@ def _is_hidden(item: JSON) -> bool:
 
 
 def _lists(form: JSON, lists_on_file: Container[str]) -> Iterator[Finding]:
-    contained = {
-        f"#{one.get('id')}": one
-        for one in children(form.get("contained"))
-        if one.get("resourceType") == "ValueSet"
-    }
+    inside = ValueSets(form, {})
     missing: dict[str, list[JSON]] = defaultdict(list)
     for item, _parent in walk(form.get("item")):
         units = [one for one in extensions(item) if tail(one["url"]) == "unitValueSet"]
@@ -182,8 +188,10 @@ def _lists(form: JSON, lists_on_file: Container[str]) -> Iterator[Finding]:
                 continue
             url = name.partition("|")[0]
             if name.startswith("#"):
-                if not has_choices(contained.get(name), form):
+                if not inside.concepts(name):
                     missing[name].append(item)
+            elif inside.is_contained(name):
+                continue
             elif url not in lists_on_file and name not in lists_on_file:
                 missing[url].append(item)
     for name, items in missing.items():
@@ -202,22 +210,6 @@ def _lists(form: JSON, lists_on_file: Container[str]) -> Iterator[Finding]:
         yield Finding(
             WARN, "value-set", items[0]["linkId"], f"{says} Until then families type the answer."
         )
-
-
-def has_choices(value_set: JSON | None, form: JSON) -> bool:
-    """Whether the choices of a list inside the file stand in it, or in a code system beside it."""
-    if not isinstance(value_set, dict):
-        return False
-    expansion, compose = value_set.get("expansion"), value_set.get("compose")
-    if isinstance(expansion, dict) and children(expansion.get("contains")):
-        return True
-    systems = {
-        one.get("url")
-        for one in children(form.get("contained"))
-        if one.get("resourceType") == "CodeSystem" and children(one.get("concept"))
-    }
-    included = children(compose.get("include")) if isinstance(compose, dict) else []
-    return any(children(one.get("concept")) or one.get("system") in systems for one in included)
 
 
 def _references(form: JSON) -> Iterator[Finding]:
@@ -313,17 +305,52 @@ def _controls(form: JSON) -> Iterator[Finding]:
 def _expressions(form: JSON) -> Iterator[Finding]:
     """Only FHIRPath is worked out. CQL and searches would need another system."""
     others: dict[str, list[JSON | None]] = defaultdict(list)
+    broken: dict[str, list[JSON | None]] = defaultdict(list)
     for element, item in _elements(form):
-        language = element.get("language")
-        if "expression" in element and isinstance(language, str) and language != "text/fhirpath":
+        language, expression = element.get("language"), element.get("expression")
+        if not isinstance(expression, str):
+            continue
+        if isinstance(language, str) and language != "text/fhirpath":
             others[language].append(item)
+        elif isinstance(language, str):
+            why = _why_not(expression)
+            if why:
+                broken[why].append(item)
     for language, items in others.items():
-        where = [item for item in items if item is not None]
-        says = (
-            f"{_ids(where) or 'The form'}: an expression in {language} is not worked out here. What it would "
-            "fill in is left empty for the family; what it would hide is shown."
-        )
-        yield Finding(WARN, "expression-language", str(where[0]["linkId"]) if where else "", says)
+        says = f"an expression in {language} is not worked out here"
+        yield _of_expressions("expression-language", items, says)
+    for why, items in broken.items():
+        yield _of_expressions("expression", items, why)
+
+
+def _why_not(expression: str) -> str:
+    parsed = parse(expression)
+    if parsed is None:
+        return "an expression is not FHIRPath that can be read"
+    if parsed.unknown_functions:
+        names = ", ".join(sorted(parsed.unknown_functions))
+        return f"an expression uses what FHIRPath does not have here ({names})"
+    return ""
+
+
+def _of_expressions(rule: str, items: list[JSON | None], says: str) -> Finding:
+    where = [item for item in items if item is not None]
+    return Finding(
+        WARN,
+        rule,
+        str(where[0].get("linkId", "")) if where else "",
+        f"{_ids(where) or 'The form'}: {says}. What it would fill in is left empty for the family; what it "
+        "would hide is shown.",
+    )
+
+
+def _patterns(form: JSON) -> Iterator[Finding]:
+    for item, _parent in walk(form.get("item")):
+        for one in extensions(item):
+            pattern = one.get("valueString")
+            if tail(one["url"]) == "regex" and isinstance(pattern, str) and not is_pattern(pattern):
+                says = "The pattern for its answer cannot be read: any answer is taken."
+                yield Finding(WARN, "regex", item["linkId"], f"{named(item)}: {says}")
 
 
 def _ids(items: list[JSON] | list[JSON | None]) -> str:

@@ -52,6 +52,7 @@ class Reckoning:
         self._elements: dict[Node | None, dict] = {}
         self._values: dict[tuple[Node | None, str], list[Any]] = {}
         self._open: set[tuple[Node | None, str]] = set()
+        self.clock.kept[True].clear()
         response: dict = {"resourceType": "QuestionnaireResponse"}
         if self._definition.url:
             response["questionnaire"] = self._definition.url

@@ -11,14 +11,31 @@ ENVIRONMENT = frozenset(
     {"resource", "rootResource", "context", "questionnaire", "qitem", "patient"}
     | {"ucum", "loinc", "sct"}
 )
+# Characters of all expressions of one form together; reading 40,000 takes about two seconds.
+MOST_WRITTEN = 150_000
 _FHIRPATH = ("text/fhirpath", "")
+
+
+class _Ration:
+    """What one form may still have read, the same expression counted once."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._left = MOST_WRITTEN
+
+    def has_room(self, written: str) -> bool:
+        if written not in self._seen:
+            self._seen.add(written)
+            self._left -= len(written)
+        return self._left >= 0
 
 
 class Scope:
     """Which variables an expression in this place may name, and so which expressions can be worked out."""
 
-    def __init__(self, names: frozenset[str]) -> None:
+    def __init__(self, names: frozenset[str], outer: Scope | None = None) -> None:
         self.names = names
+        self._ration: _Ration = outer._ration if outer else _Ration()
         self.variables: tuple[Expression, ...] = ()
 
     def within(self, element: dict) -> Scope:
@@ -29,8 +46,8 @@ class Scope:
             if isinstance(each := value(extension), dict) and text(each.get("name"))
         ]
         if not declared:
-            return Scope(self.names)
-        inner = Scope(self.names | {each["name"] for each in declared})
+            return Scope(self.names, self)
+        inner = Scope(self.names | {each["name"] for each in declared}, self)
         usable = [(each, read) for each in declared if (read := inner.read(each))]
         while len(usable) < len(declared):
             # One that cannot be worked out takes those with it that name it.
@@ -45,7 +62,7 @@ class Scope:
         if not isinstance(element, dict) or text(element.get("language")) not in _FHIRPATH:
             return None
         written = text(element.get("expression"))
-        parsed = parse(written) if written.strip() else None
+        parsed = parse(written) if written.strip() and self._ration.has_room(written) else None
         if parsed is None or parsed.unknown_functions or not parsed.variables <= self.names:
             return None
         return Expression(written)

@@ -7,20 +7,25 @@ decide something else than its author wrote.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from antlr4 import CommonTokenStream, InputStream, ParseTreeWalker
+from antlr4.atn.PredictionMode import PredictionMode
 from antlr4.error.ErrorListener import ErrorListener
 from fhirpathpy.engine.invocations import invocation_registry
 from fhirpathpy.parser.ASTPathListener import ASTPathListener
 from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
 from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser
 
-# The longest in 606 real forms has 2,011 characters, and brackets in it go 7 deep. Reading takes time that
-# grows with both.
+from households.intake.engine.shortcuts import shortened
+
+# The longest in 606 real forms has 2,011 characters, brackets in it go 7 deep, and paths have about ten
+# steps. Reading takes time that grows with all three, with the steps by the square.
 LONGEST = 4_000
 DEEPEST = 60
+MOST_STEPS = 60
 
 # What the engine adds to the library (expressions.py).
 ADDED = {"weight", "ordinal"}
@@ -43,7 +48,7 @@ class Parsed:
 @functools.lru_cache(maxsize=2_000)
 def parse(expression: str) -> Parsed | None:
     """None for what is no FHIRPath, or is longer or deeper than anybody writes."""
-    if len(expression) > LONGEST or _depth(expression) > DEEPEST:
+    if len(expression) > LONGEST or not _is_shallow(expression):
         return None
     listener = _Strict()
     try:
@@ -51,12 +56,13 @@ def parse(expression: str) -> Parsed | None:
         lexer.removeErrorListeners()
         lexer.addErrorListener(listener)
         parser = FHIRPathParser(CommonTokenStream(lexer))
+        parser._interp.predictionMode = PredictionMode.SLL
         parser.removeErrorListeners()
         parser.addErrorListener(listener)
         builder = ASTPathListener()
         ParseTreeWalker().walk(builder, parser.entireExpression())
         tree = builder.parentStack[0]["children"][0]["children"][0]
-        return Parsed(tree, *_parts(tree))
+        return Parsed(shortened(tree), *_parts(tree))
     except (_SyntaxError, RecursionError):
         return None
     except Exception:  # the library's own way to say that it cannot read something
@@ -72,12 +78,28 @@ class _Strict(ErrorListener):  # type: ignore[misc] # it comes without types
         raise _SyntaxError
 
 
-def _depth(expression: str) -> int:
-    depth = deepest = 0
-    for character in expression:
-        depth += (character in "([{") - (character in ")]}")
-        deepest = max(deepest, depth)
-    return deepest
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`")
+_IGNORED = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_DOT = re.compile(r"\s*\.\s*")
+_BETWEEN = re.compile(r"[^\w.%()\[\]{}]+")
+
+
+def _is_shallow(expression: str) -> bool:
+    """Counts brackets, and the steps of a path: dots at one depth with no operator between."""
+    steps = [0]
+    plain = _DOT.sub(".", _IGNORED.sub("", _QUOTED.sub("x", expression)))
+    for character in _BETWEEN.sub(" ", plain):
+        if character in "([{":
+            steps.append(0)
+        elif character in ")]}" and len(steps) > 1:
+            steps.pop()
+        elif character == " ":
+            steps[-1] = 0
+        elif character == ".":
+            steps[-1] += 1
+        if len(steps) > DEEPEST or steps[-1] > MOST_STEPS:
+            return False
+    return True
 
 
 def _parts(tree: dict) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

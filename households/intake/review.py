@@ -1,0 +1,399 @@
+"""Admin pages of what families sent as forms: dangers first; to be read, filed or returned. And a version of
+a form as a family sees it, before it is published.
+
+Whose answers they are stands on every page of them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.db.models import Case, When
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from accounts import audit
+from households.admin import MemberOwnedAdmin, moment, person_line
+from households.documents.models import Document
+from households.intake.blocks import blocks_of
+from households.intake.building.scores import band_of
+from households.intake.engine.evaluation import begin, put
+from households.intake.filling import Filling, consent_text, patient_of, sections_of
+from households.intake.forms import PageForm, ReadPage
+from households.intake.models import QuestionnaireResponse, QuestionnaireVersion
+from households.submissions.actions import submission_file, submission_return, submission_see
+from households.submissions.models import Submission
+from households.submissions.staff_forms import ReturnForm
+
+Status = Submission.Status
+
+
+class ReturnFormForm(ReturnForm):
+    quick_reasons: ClassVar = (
+        (
+            "incomplete",
+            gettext_lazy("Something important is missing. Correct the form and send it again."),
+        ),
+        (
+            "other-person",
+            gettext_lazy("These look like somebody else's answers. Check whose form it is."),
+        ),
+        (
+            "unclear",
+            gettext_lazy("We could not understand an answer. Correct it and send it again."),
+        ),
+    )
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Without a choice: everything but what the family took back."""
+
+    title = gettext_lazy("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(status.value, str(status.label)) for status in Status]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
+        chosen = self.value()
+        if chosen in Status.values:
+            return queryset.filter(submission__status=chosen)
+        return queryset.exclude(submission__status=Status.WITHDRAWN)
+
+
+@admin.register(QuestionnaireResponse)
+class QuestionnaireResponseAdmin(MemberOwnedAdmin):
+    list_display = ("person_name", "born", "form_title", "danger_words", "state", "score", "sent")
+    list_display_links = ("person_name", "form_title")
+    list_filter = (StatusFilter, "version__questionnaire")
+    actions = ("mark_seen", "mark_filed")
+    buttons: ClassVar = {"file": "_file", "return": "_return"}
+
+    # --- who may do what --------------------------------------------------------------
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """What was sent. What is being filled in is the family's alone."""
+        rows = super().get_queryset(request).exclude(submission=None)
+        rows = rows.select_related("submission", "version__questionnaire")
+        return rows.defer("items", "version__definition", "version__report")
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        unseen = {"submission__status": Status.RECEIVED}
+        first = Case(
+            When(submission__is_urgent=True, then=0, **unseen), When(then=1, **unseen), default=2
+        )
+        return [first, "-submission__sent_at", "-pk"]
+
+    # --- the list ---------------------------------------------------------------------
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = {"title": _("Filled forms")}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    @admin.display(description=gettext_lazy("form"), ordering="version__questionnaire__title")
+    def form_title(self, response: QuestionnaireResponse) -> str:
+        return response.version.questionnaire.title
+
+    @admin.display(description=gettext_lazy("danger"))
+    def danger_words(self, response: QuestionnaireResponse) -> str:
+        if not response.danger:
+            return ""
+        return format_html('<strong class="portal-danger">{}</strong>', _("DANGER"))
+
+    @admin.display(description=gettext_lazy("status"), ordering="submission__status")
+    def state(self, response: QuestionnaireResponse) -> str:
+        assert response.submission is not None  # drafts are not listed
+        return response.submission.get_status_display()
+
+    @admin.display(description=gettext_lazy("scores"))
+    def score(self, response: QuestionnaireResponse) -> str:
+        return "; ".join(score_words(score) for score in response.scores)
+
+    @admin.display(description=gettext_lazy("sent"), ordering="submission__sent_at")
+    def sent(self, response: QuestionnaireResponse) -> str:
+        assert response.submission is not None  # drafts are not listed
+        return moment(response.submission.sent_at)
+
+    @admin.action(description=gettext_lazy("Mark as seen"), permissions=["change"])
+    def mark_seen(self, request: HttpRequest, responses: models.QuerySet[Any]) -> None:
+        self._step_all(request, responses, submission_see, _("marked as seen"))
+
+    @admin.action(description=gettext_lazy("Mark as filed"), permissions=["change"])
+    def mark_filed(self, request: HttpRequest, responses: models.QuerySet[Any]) -> None:
+        self._step_all(request, responses, submission_file, _("marked as filed"))
+
+    def _step_all(
+        self,
+        request: HttpRequest,
+        responses: models.QuerySet[Any],
+        step: Callable[..., bool],
+        done: str,
+    ) -> None:
+        """Many at once are those that wait for the practice, and never one that suggests danger: somebody
+        has to open that."""
+        chosen = list(responses)
+        changed = sum(
+            step(request=request, submission=response.submission)
+            for response in chosen
+            if response.submission.status in {Status.RECEIVED, Status.SEEN}
+            and not (response.danger and response.submission.status == Status.RECEIVED)
+        )
+        text = ngettext("%(count)d form %(done)s.", "%(count)d forms %(done)s.", changed)
+        level = messages.SUCCESS if changed else messages.WARNING
+        self.message_user(request, text % {"count": changed, "done": done}, level)
+        if left := len(chosen) - changed:
+            text = ngettext(
+                "%(count)d was left as it is: done before, taken back, or with an answer that "
+                "suggests danger, which somebody has to open.",
+                "%(count)d were left as they are: done before, taken back, or with an answer that "
+                "suggests danger, which somebody has to open.",
+                left,
+            )
+            self.message_user(request, text % {"count": left}, messages.WARNING)
+
+    # --- one filled form --------------------------------------------------------------
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"} or not self.has_view_permission(request):
+            raise PermissionDenied  # nothing on the page can be edited
+        response = self.get_object(request, object_id)
+        if response is None:
+            raise Http404
+        may_change = self.has_change_permission(request)
+        if may_change and request.method == "GET" and response.submission.status == Status.RECEIVED:
+            submission_see(request=request, submission=response.submission)
+        self._record(request, audit.Action.STAFF_VIEW, "ok", response)
+        return self._page(request, response, may_change)
+
+    def _page(
+        self, request: HttpRequest, response: QuestionnaireResponse, may_change: bool
+    ) -> HttpResponse:
+        submission = response.submission
+        assert submission is not None  # drafts are not found
+        response.refresh_from_db(fields=["items"])
+        filling = Filling(response, patient=patient_of(response.member))
+        sections = sections_of(filling)
+        signature = getattr(response, "signature", None)
+        scores = [_score_row(filling, score) for score in response.scores]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": response.version.questionnaire.title,
+            "subtitle": self.about(response),
+            "person": person_line(response.member),
+            "response": response,
+            "submission": submission,
+            "steps": [(word, moment(at)) for word, at in submission.steps],
+            "sections": sections,
+            "dangers": [row for one in sections for row in one.rows if row.is_dangerous],
+            "scores": scores,
+            "signature": signature,
+            "signed_at": moment(signature.signed_at) if signature else "",
+            "files": self._files(response, sections),
+            "text": plain_text(filling, person_line(response.member)),
+            "corrects": response.corrects_id,
+            "corrected_by": self.get_queryset(request).filter(corrects=response).first(),
+            "offer_file": may_change and submission.status not in {Status.FILED, Status.WITHDRAWN},
+            "offer_return": may_change
+            and submission.status not in {Status.RETURNED, Status.WITHDRAWN},
+            "return_form": ReturnFormForm(),
+        }
+        return TemplateResponse(request, "admin/intake/response.html", context)
+
+    def _files(self, response: QuestionnaireResponse, sections: list[Any]) -> list[tuple[str, str]]:
+        """The documents that are answers, each with the address of its page."""
+        ids = [one for section in sections for row in section.rows for one, _name in row.files]
+        if not ids:
+            return []
+        documents = Document.objects.for_member(response.member).filter(
+            public_id__in=[one for one in ids if _is_uuid(one)]
+        )
+        return [
+            (one.name, reverse("admin:documents_document_change", args=[one.pk]))
+            for one in documents
+        ]
+
+    # --- buttons ----------------------------------------------------------------------
+
+    def _file(self, request: HttpRequest, response: QuestionnaireResponse) -> None:
+        done = submission_file(request=request, submission=response.submission)  # type: ignore[arg-type]
+        self._tell(request, done, _("Filed. The family reads it with today's date."))
+
+    def _return(self, request: HttpRequest, response: QuestionnaireResponse) -> HttpResponse | None:
+        form = ReturnFormForm(request.POST)
+        if not form.is_valid():
+            return self.form_page(
+                request,
+                response.member,
+                form,
+                title=_("Return a form"),
+                button=_("Return it to the family"),
+                back=reverse("admin:intake_questionnaireresponse_change", args=[response.pk]),
+            )
+        done = submission_return(
+            request=request,
+            submission=response.submission,  # type: ignore[arg-type]
+            reason=form.cleaned_data["reason"],
+        )
+        self._tell(request, done, _("Returned. The family reads the reason."))
+        return None
+
+    def _tell(self, request: HttpRequest, done: bool, text: str) -> None:
+        if done:
+            self.message_user(request, text, messages.SUCCESS)
+        else:
+            text = _("Nothing was changed: that was done before, or the family took it back.")
+            self.message_user(request, text, messages.WARNING)
+
+    # --- addresses --------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        # Below this list, which may read what families see; the name is what the version's page asks for.
+        seen = require_http_methods(["GET", "HEAD", "POST"])(self._preview)
+        preview = path(
+            "preview/<int:pk>/",
+            self.admin_site.admin_view(seen),
+            name="intake_questionnaireversion_preview",
+        )
+        return [
+            preview,
+            self.own_path("of/<int:submission_pk>/", self._of_submission),
+            *super().get_urls(),
+        ]
+
+    def _of_submission(self, request: HttpRequest, submission_pk: int) -> HttpResponse:
+        """From the list of everything that was sent to this form."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self.to_its_page(self.row_or_404(request, submission_pk, "submission_id"))
+
+    def _preview(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The pages of a version as a family sees them, one below the other. Answers may be tried, and show
+        what they bring up; nothing is saved."""
+        if not request.user.has_perm("intake.view_questionnaireversion") or pk.bit_length() > 63:
+            raise PermissionDenied
+        rows = QuestionnaireVersion.objects.select_related("questionnaire")
+        version = get_object_or_404(rows, pk=pk)
+        filling, wrong = _tried(request, version)
+        pages = []
+        for page in filling.pages:
+            form = PageForm(page.questions())
+            for place, says in wrong.items():
+                if place in form.boxes:
+                    form.say(place, says)
+            pages.append({"page": page, "form": form, "blocks": blocks_of(page, form, {})})
+        context = {
+            "version": version,
+            "questionnaire": version.questionnaire,
+            "description": filling.definition.description,
+            "pages": pages,
+            "shown": " ".join(page["form"].shown for page in pages),  # type: ignore[attr-defined]
+            "text": consent_text(filling.definition) if version.questionnaire.is_consent else "",
+            "danger": bool(filling.filled.dangers),
+            "scores": [score_words(score) for score in filling.filled.scores],
+            "response": filling.response,
+            "page_url": request.path,
+        }
+        return TemplateResponse(request, "admin/intake/preview.html", context)
+
+
+def _tried(request: HttpRequest, version: QuestionnaireVersion) -> tuple[Filling, dict[str, str]]:
+    """The form with the answers that staff try, and what is wrong with those that cannot be read."""
+    patient = {"resourceType": "Patient", "birthDate": "2016-04-27"}
+    response = QuestionnaireResponse(version=version)
+    filling = Filling(response, patient=patient)
+    response.items = begin(filling.definition, patient=patient, now=timezone.now())
+    wrong: dict[str, str] = {}
+    if request.method == "POST":
+        filling = Filling(response, patient=patient)
+        read = ReadPage(request.POST, {node.path: node for node in filling.filled.walk()})
+        changes = {change.path: change.answers for change in read.changes}
+        response.items = put(filling.definition, response.items, changes)
+        wrong = {place: str(error) for place, error in read.unreadable.items()}
+    return Filling(response, patient=patient), wrong
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+# --- words ----------------------------------------------------------------------------
+
+
+def score_words(score: dict[str, Any]) -> str:
+    """ "Total: 12 points"."""
+    value = " ".join(filter(None, [str(score.get("value", "")), str(score.get("unit") or "")]))
+    return f"{score['text']}: {value}" if score.get("text") else value
+
+
+def _score_row(filling: Filling, score: dict[str, Any]) -> dict[str, str]:
+    item = filling.definition.by_link_id.get(score.get("link_id", ""))
+    band = band_of(item.raw, score.get("value")) if item is not None else ""
+    return {"words": score_words(score), "band": band}
+
+
+def plain_text(filling: Filling, person: str) -> str:
+    """The whole filled form as plain text, for pasting into a chart."""
+    response = filling.response
+    lines = [response.version.questionnaire.title, person]
+    submission = response.submission
+    if submission is not None:
+        filler = submission.filler or _("nobody said who filled it in")
+        lines.append(
+            _("Sent %(at)s (%(filler)s)") % {"at": moment(submission.sent_at), "filler": filler}
+        )
+    sections = sections_of(filling)
+    dangers = [row for one in sections for row in one.rows if row.is_dangerous]
+    lines += [_("DANGER: %(row)s") % {"row": _line(row)} for row in dangers]
+    for score in response.scores:
+        row = _score_row(filling, score)
+        lines.append(f"{row['words']} ({row['band']})" if row["band"] else row["words"])
+    for section in sections:
+        lines += ["", section.page.title.upper()]
+        for part in section.parts:
+            lines += [part.title] if part.title else []
+            lines += [_line(row) for row in part.rows]
+    signature = getattr(response, "signature", None)
+    if signature is not None:
+        said = {
+            "decision": signature.get_decision_display(),
+            "name": signature.typed_name,
+            "relationship": signature.relationship,
+            "at": moment(signature.signed_at),
+        }
+        lines += ["", _("%(decision)s: signed by %(name)s (%(relationship)s), %(at)s") % said]
+        if signature.voided_at:
+            lines.append(_("The signature was voided: %(why)s") % {"why": signature.void_reason})
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Any) -> str:
+    words = [name for _id, name in row.files] or row.words
+    return f"{row.label}: {'; '.join(words) or _('not given')}"
