@@ -216,7 +216,7 @@ def sections_of(filling: Filling, *, with_problems: bool = False) -> list[Sectio
 
 
 def _read(node: Node, parts: list[Part], dangers: set[str]) -> None:
-    if not is_seen(node):
+    if not is_seen(node) or (node.instance and not node.has_answers):
         return
     if node.item.type == "group":
         above = parts[-1].title

@@ -408,6 +408,9 @@ def _one(node: Node, text: str) -> list[dict[str, Any]]:
         return [{"valueTime": _time(node, text, "v")}]
     if item.type == "url":
         return [{"valueUri": _short(node, text)}]
+    if item.type == "choice":
+        # Its list is not on file: a Coding may be words alone (FHIR R4 Coding.display).
+        return [{"valueCoding": {"display": _short(node, text)}}]
     if item.type == "reference":
         return [{"valueReference": {"display": _short(node, text)}}]
     return _texts(node, [text])
