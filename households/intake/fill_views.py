@@ -155,7 +155,7 @@ def _pressed(request: MemberRequest, read: ReadPage) -> dict[str, str]:
 
 def _is_new(node: Node, shown: Mapping[str, str]) -> bool:
     """Asked since the page was shown, because of an answer on it."""
-    return node.path not in shown and inputs.is_typed(node.item) and not node.is_answered
+    return node.path not in shown and inputs.is_typed(node) and not node.is_answered
 
 
 def _go_on(request: MemberRequest, filling: Filling, page: str) -> HttpResponse:
@@ -178,7 +178,7 @@ def _page_as_kept(
     boxes = {
         name: typed.get(name, "")
         for path in bases
-        if (node := filling.filled.node(path)) is not None and inputs.is_typed(node.item)
+        if (node := filling.filled.node(path)) is not None and inputs.is_typed(node)
         for name in inputs.fields_of(node)
     }
     form = PageForm(shown.questions(), boxes, bases)

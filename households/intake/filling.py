@@ -127,6 +127,8 @@ def _can_be_put_right(node: Node | None) -> bool:
         return True
     if any(one.item.is_hidden for one in (node, *node.ancestors())):
         return False
+    if node.item.type == "choice" and node.item.answer_expression is not None and not node.options:
+        return False  # its choices come out of another answer, which is not there
     return not (node.item.read_only or node.item.is_calculated)
 
 

@@ -42,7 +42,7 @@ class PageForm(PlainForm):
         bases: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
-        self.nodes = [node for node in nodes if inputs.is_typed(node.item)]
+        self.nodes = [node for node in nodes if inputs.is_typed(node)]
         self.boxes: dict[str, list[str]] = {}
         self._errors = self.errors
         for node in self.nodes:
@@ -75,7 +75,7 @@ class ReadPage:
         self.typed: dict[str, dict[str, Any]] = {}
         for path, base in self.bases.items():
             node = nodes.get(path)
-            if node is None or not inputs.is_typed(node.item):
+            if node is None or not inputs.is_typed(node):
                 continue
             fields = inputs.fields_of(node)
             raw = {
