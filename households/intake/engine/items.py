@@ -144,9 +144,9 @@ class _Reader:
 
 def _type(element: dict) -> str:
     """One of FHIR R4's; R5's "coding" and what nobody knows as the nearest of them."""
-    named = element.get("type")
+    named = text(element.get("type"))
     if named in ANSWER_KEYS or named in ("group", "display"):
-        return str(named)
+        return named
     if named == "coding":
         constraint = element.get("answerConstraint")
         return "open-choice" if constraint == "optionsOrString" else "choice"
