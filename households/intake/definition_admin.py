@@ -283,10 +283,10 @@ class QuestionnaireAdmin(FormsAdmin):
     def _keep(self, request: HttpRequest, form: ImportForm) -> HttpResponse:
         read = form.read()
         with transaction.atomic():
-            for one in read.lists:
-                if not one.says:
-                    list_keep(request=request, read=one)
-                    text = _("Imported the list of choices “%(title)s”.") % {"title": one.title}
+            for each in read.lists:
+                if not each.says:
+                    list_keep(request=request, read=each)
+                    text = _("Imported the list of choices “%(title)s”.") % {"title": each.title}
                     self.message_user(request, text, messages.SUCCESS)
             kept = [
                 (one, *form_keep(request=request, form=one))
@@ -330,7 +330,7 @@ class QuestionnaireVersionAdmin(FormsAdmin):
     """Reached from its form: a version is looked at, published, retired; what it asks changes in the
     builder, as long as it is a draft."""
 
-    form = forms.ModelForm
+    form = forms.ModelForm  # type: ignore[assignment] # nothing on the page can be edited
     change_form_template = "admin/intake/version.html"
     buttons: ClassVar = {
         "publish": "_publish",
