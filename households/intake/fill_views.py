@@ -200,9 +200,10 @@ def _page_wrong(
         is_new = node is not None and _is_new(node, read.bases)
         if problem.path in read.unreadable or is_new:
             continue
-        form.say(problem.path, problem.says)
+        says = filling.says(problem)
+        form.say(problem.path, says)
         if problem.path not in form.boxes:
-            wrong.setdefault(problem.path, []).append(problem.says)
+            wrong.setdefault(problem.path, []).append(says)
     return _page(request, filling, shown, form, wrong=wrong, status=422)
 
 
@@ -510,6 +511,7 @@ def _check_page(
         "response": response,
         "sections": sections,
         "problems": [one for one in sections if one.problems],
+        "whole": filling.problems_of_the_whole,
         "shows_problems": shows_problems,
         "is_changed": is_changed,
         "text": signed_text(filling) if sign is not None else "",
