@@ -61,7 +61,7 @@ class PageForm(PlainForm):
         """What is wrong with the question at `path`, or with its box called `name`."""
         name = name or next(iter(self.boxes.get(path, ())), "")
         key = name if name in self.fields else NON_FIELD_ERRORS
-        self._errors.setdefault(key, self.error_class()).append(text)  # type: ignore[union-attr]
+        self._errors.setdefault(key, self.error_class()).append(text)
 
 
 class ReadPage:
@@ -79,7 +79,7 @@ class ReadPage:
                 continue
             fields = inputs.fields_of(node)
             raw = {
-                name: field.widget.value_from_datadict(posted, {}, name)  # type: ignore[arg-type]
+                name: field.widget.value_from_datadict(posted, {}, name)
                 for name, field in fields.items()
             }
             self.typed[path] = raw

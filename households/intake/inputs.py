@@ -61,7 +61,7 @@ class TypedField(AnswerField):
 
 
 class ChoiceField(AnswerField):
-    widget = Radios
+    widget: type[forms.Widget] = Radios
 
     def __init__(self, *, choices: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -226,7 +226,7 @@ def _quantity_fields(node: Node) -> dict[str, forms.Field]:
         made["u"] = ChoiceField(choices=pairs, label=_("In which unit?"), required=item.required)
         if len(pairs) > MOST_RADIOS:
             made["u"].widget = forms.Select()
-            made["u"].widget.choices = [("", _("Choose one")), *pairs]  # type: ignore[attr-defined]
+            made["u"].widget.choices = [("", _("Choose one")), *pairs]
         made["u"].initial = quantity.get("code") or quantity.get("unit") or ""
     elif not _only_unit(item):
         made["u"] = TypedField(
