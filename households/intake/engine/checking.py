@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import binascii
 import datetime
-import re
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,11 +15,11 @@ from typing import Any
 
 from households.intake.engine.answers import compared, is_blank, same, unit_words, words_of
 from households.intake.engine.evaluation import Filled, evaluate
-from households.intake.engine.expressions import RESOURCE_TYPES
 from households.intake.engine.extensions import number, objects, text, value, value_key
 from households.intake.engine.parts import Definition, Item
 from households.intake.engine.patterns import fits
 from households.intake.engine.tree import Node
+from households.intake.engine.values import fault_of, resource_type_of
 
 # Kind: what the family reads. A translation is looked up by the sentence, before its values go in.
 SAYS = {
@@ -162,19 +161,6 @@ def _wrong_together(node: Node, answers: list[dict]) -> Iterator[Found]:
 
 # One value ------------------------------------------------------------------------------------------
 
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
-_DATE_TIME = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d))?)?)?")
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?")
-_UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_OID = re.compile(r"urn:oid:[0-2](\.(0|[1-9]\d*))+")
-_WEB = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s\\/?#]+[^\s\\]*")
-_OTHER = re.compile(r"(?!urn:(uuid|oid):)[A-Za-z][A-Za-z0-9+.-]+:(?!//)[^\s\\]+")
-_RELATIVE = re.compile(r"(?![A-Za-z]+:)[^\s\\]+")
-_RESOURCE = re.compile(
-    r"(?:https?://\S+/)?([A-Za-z]+)/[A-Za-z0-9.-]{1,64}(/_history/[A-Za-z0-9.-]{1,64})?"
-)
-_INT32 = 2**31
-
 
 def _wrong_value(node: Node, answer: dict) -> Iterator[Found]:
     item = node.item
@@ -182,9 +168,9 @@ def _wrong_value(node: Node, answer: dict) -> Iterator[Found]:
     if key not in item.answer_keys:
         yield "type", {}
         return
-    check = _KINDS.get(key)
-    if check is not None and (kind := check(held)) is not None:
-        yield kind, {}
+    fault = fault_of(key, held)
+    if fault is not None:
+        yield fault, {}
         return
     yield from _wrong_choice(node, answer)
     if key == "valueString":
@@ -207,82 +193,6 @@ def _wrong_value(node: Node, answer: dict) -> Iterator[Found]:
         )
     yield from _wrong_places(item, held)
     yield from _wrong_limits(node, answer)
-
-
-def _is_boolean(held: Any) -> str | None:
-    return None if isinstance(held, bool) else "type"
-
-
-def _is_integer(held: Any) -> str | None:
-    is_one = isinstance(held, int) and not isinstance(held, bool) and -_INT32 <= held < _INT32
-    return None if is_one else "whole-number"
-
-
-def _is_decimal(held: Any) -> str | None:
-    return None if not isinstance(held, str) and number(held) is not None else "number"
-
-
-def _is_text(held: Any) -> str | None:
-    return None if isinstance(held, str) else "type"
-
-
-def _is_date(held: Any) -> str | None:
-    return None if isinstance(held, str) and _DATE.fullmatch(held) and _exists(held) else "date"
-
-
-def _is_date_time(held: Any) -> str | None:
-    is_one = isinstance(held, str) and _DATE_TIME.fullmatch(held) and _exists(held)
-    return None if is_one else "date-time"
-
-
-def _exists(held: str) -> bool:
-    """Whether the calendar and the clock have it; of a year and month alone, whether it has the month."""
-    day, _, clock = held.partition("T")
-    try:
-        datetime.date.fromisoformat((day + "-01-01")[:10])
-        return not clock or bool(datetime.datetime.fromisoformat(held[:19]))
-    except ValueError:
-        return False
-
-
-def _is_time(held: Any) -> str | None:
-    return None if isinstance(held, str) and _TIME.fullmatch(held) else "time"
-
-
-def _is_address(held: Any) -> str | None:
-    forms = (_UUID, _OID, _WEB, _OTHER, _RELATIVE)
-    is_one = isinstance(held, str) and any(form.fullmatch(held) for form in forms)
-    return None if is_one else "address"
-
-
-def _is_coding(held: Any) -> str | None:
-    is_one = isinstance(held, dict) and (text(held.get("code")) or text(held.get("display")))
-    return None if is_one else "coding"
-
-
-def _is_quantity(held: Any) -> str | None:
-    is_one = isinstance(held, dict) and _is_decimal(held.get("value")) is None
-    return None if is_one else "number"
-
-
-def _is_object(held: Any) -> str | None:
-    return None if isinstance(held, dict) else "type"
-
-
-_KINDS = {
-    "valueBoolean": _is_boolean,
-    "valueInteger": _is_integer,
-    "valueDecimal": _is_decimal,
-    "valueString": _is_text,
-    "valueDate": _is_date,
-    "valueDateTime": _is_date_time,
-    "valueTime": _is_time,
-    "valueUri": _is_address,
-    "valueCoding": _is_coding,
-    "valueQuantity": _is_quantity,
-    "valueAttachment": _is_object,
-    "valueReference": _is_object,
-}
 
 
 def _wrong_choice(node: Node, answer: dict) -> Iterator[Found]:
@@ -384,12 +294,10 @@ def _wrong_reference(item: Item, held: dict) -> Iterator[Found]:
         if not text(held.get("display")) and not held.get("identifier"):
             yield "reference", {}
         return
-    if reference.startswith("#") or _UUID.fullmatch(reference) or _OID.fullmatch(reference):
-        return
-    match = _RESOURCE.fullmatch(reference)
-    if match is None or match[1] not in RESOURCE_TYPES:
+    named = resource_type_of(reference)
+    if named is None:
         yield "reference", {}
-    elif item.resource_types and match[1] not in item.resource_types:
+    elif named and item.resource_types and named not in item.resource_types:
         yield "reference-type", {"types": ", ".join(item.resource_types)}
 
 
@@ -415,15 +323,16 @@ def check_response(definition: Definition, response: dict) -> list[Problem]:
     return problems
 
 
-def _misshapen(level: tuple[Item, ...], items: list[dict]) -> Iterator[Problem]:
+def _misshapen(
+    level: tuple[Item, ...], items: list[dict], within: Item | None = None
+) -> Iterator[Problem]:
     known = {item.link_id: item for item in reversed(level)}
-    helps = {child for item in level for child in _helps(item.parent)}
     seen: set[str] = set()
     for each in items:
         link_id = text(each.get("linkId"))
         item = known.get(link_id)
         if item is None:
-            if link_id not in helps:
+            if within is None or link_id not in _helps(within):
                 yield Problem("", link_id, "unknown-link-id")
             continue
         answers = objects(each.get("answer"))
@@ -433,12 +342,13 @@ def _misshapen(level: tuple[Item, ...], items: list[dict]) -> Iterator[Problem]:
             yield Problem("", link_id, "repeats")
         seen.add(link_id)
         for inner in [each, *answers]:
-            yield from _misshapen(item.children, objects(inner.get("item")))
+            yield from _misshapen(item.children, objects(inner.get("item")), item)
 
 
-def _helps(item: Item | None) -> Iterator[str]:
+def _helps(item: Item) -> set[str]:
     """Link ids of the texts that went into the words of their question."""
-    if item is not None:
-        for each in objects(item.raw.get("item")):
-            if each.get("type") == "display":
-                yield text(each.get("linkId"))
+    return {
+        text(each.get("linkId"))
+        for each in objects(item.raw.get("item"))
+        if each.get("type") == "display"
+    }
