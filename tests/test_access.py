@@ -88,6 +88,10 @@ def mias_document(cast, client):
     client.post(f"/for/{key}/documents/requests/{asked.public_id}/", {"files": png("card.png")})
     Document.objects.update(pictures=Document.Pictures.READY, pages_pictured=1)
     Contact.objects.create(member=cast.mia, name="Grandma of Mia", relationship="GRPRN")
+    from tests.households.intake.filling.conftest import published
+
+    form = published().questionnaire
+    client.post(f"/for/{key}/forms/start/{form.public_id}/")
     return Document.objects.select_related("request").get()
 
 
@@ -97,6 +101,8 @@ RECORDS = {
     "documents/requests/": "documents.DocumentRequest",
     "demographics/contacts/": "demographics.Contact",
     "history/": "history.Allergy",
+    "forms/": "intake.QuestionnaireResponse",
+    "record/forms/": "intake.QuestionnaireResponse",
 }
 TEXTS = ("card.png", "Insurance card of Mia", "Grandma of Mia", "Penicillin of Mia")
 
@@ -110,11 +116,15 @@ def record_of(path: str, member):
 
 def member_addresses(key: str, document) -> list[str]:
     """Every member-bound address under `key`, with the ids of existing records."""
+    from households.intake.models import Questionnaire
+
     addresses = []
     for path, pattern in member_patterns():
         names = set(pattern.pattern.converters)
         record = record_of(path, document.member)
         ids = {"number": 1, "field": "address", "section": "allergies"}
+        ids |= {"page": "0123456789ab", "path": "0-0.1"}
+        ids["questionnaire_id"] = Questionnaire.objects.get().public_id
         if record is not None:
             ids["public_id"] = record.public_id
         assert names <= ids.keys(), f"{path}: say here what {names} are"

@@ -168,6 +168,7 @@ def _outline(
     rows = [_row_context(version, row) for row in rows_of(definition)]
     context = {
         "version": version,
+        "is_outline": True,
         "definition_title": definition.get("title", ""),
         "description": definition.get("description", ""),
         "is_draft": drafting,

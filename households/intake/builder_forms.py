@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from households.intake.building import scores
 from households.intake.building.changes import with_item, with_parts
+from households.intake.building.choices import can_be_lines
 from households.intake.building.conditions import answers_of, comparisons_of, words_of
 from households.intake.building.kinds import (
     SISTERS,
@@ -50,8 +51,26 @@ class ItemChangedMeanwhile(Exception):
         self.item = item
 
 
-def _line(label: Any, help_text: Any = "", **kwargs: Any) -> forms.CharField:
-    widget = forms.TextInput(attrs=_LINE)
+_SHORT = {"class": "vTextField builder-short"}
+# What nearly every question needs comes first.
+_ORDER = [
+    "text",
+    "kind",
+    "choices",
+    "members",
+    "bands",
+    "unit",
+    "help",
+    "required",
+    "repeats",
+    "most",
+]
+
+
+def _line(
+    label: Any, help_text: Any = "", attrs: dict[str, str] = _LINE, **kwargs: Any
+) -> forms.CharField:
+    widget = forms.TextInput(attrs=attrs)
     return forms.CharField(
         label=label, help_text=help_text, required=False, widget=widget, **kwargs
     )
@@ -85,8 +104,8 @@ def _tick(label: Any, help_text: Any = "") -> forms.BooleanField:
 def _fields_of(kind: Kind | None) -> dict[str, forms.Field]:
     """The boxes of a kind, in order. What may be missing or wrong is decided by building, not here."""
     limits = {
-        "smallest": _line(gettext_lazy("Smallest"), max_length=20),
-        "largest": _line(gettext_lazy("Largest"), max_length=20),
+        "smallest": _line(gettext_lazy("Smallest"), attrs=_SHORT, max_length=20),
+        "largest": _line(gettext_lazy("Largest"), attrs=_SHORT, max_length=20),
     }
     initial = {
         "initial": _line(
@@ -121,7 +140,10 @@ def _fields_of(kind: Kind | None) -> dict[str, forms.Field]:
             return {**limits, **initial}
         case Kind.DECIMAL:
             unit = _line(
-                gettext_lazy("Unit"), gettext_lazy("For example kg, cm, °C, hours."), max_length=40
+                gettext_lazy("Unit"),
+                gettext_lazy("For example kg, cm, °C, hours."),
+                _SHORT,
+                max_length=40,
             )
             return {"unit": unit, **limits, **initial}
         case Kind.DATE:
@@ -171,7 +193,7 @@ def _choosing_fields(kind: Kind) -> dict[str, forms.Field]:
         gettext_lazy("Chosen at first"),
         gettext_lazy("One of the choices. Leave it empty unless nearly everybody chooses this."),
     )
-    label = gettext_lazy("A danger from this number on")
+    label = gettext_lazy("Danger from this number up")
     fields["danger_from"] = _count(label, _DANGER_HELP, 1000, least=-1000)
     return fields
 
@@ -230,6 +252,8 @@ class ItemForm(BuilderForm):
             "was": "" if self.is_new else sha256_of(self.item),
             "place": end_of(definition, section),
         }
+        if self.is_new:
+            self.initial["is_shown"] = False
 
     def _new_link_id(self, data: Any) -> str:
         """The one that the page got, so that a page sent twice adds one question."""
@@ -267,10 +291,9 @@ class ItemForm(BuilderForm):
             self._add_place(definition)
         else:
             self._add_conditions(definition)
+        self.order_fields(_ORDER)
 
     def _fit_choices(self) -> None:
-        from households.intake.building.choices import can_be_lines
-
         if not can_be_lines(self.item):
             for name in ("choices", "exclusive", "initial", "danger_from"):
                 self.fields.pop(name, None)
@@ -279,11 +302,7 @@ class ItemForm(BuilderForm):
         places = places_for(definition, self.item)
         self.fields["place"] = forms.ChoiceField(
             label=gettext_lazy("Place"),
-            choices=[
-                (place, f"{'– ' * depth}{words}")
-                for place, words, depth in places
-                if depth or self.kind is Kind.SECTION or place == "in "
-            ],
+            choices=[(place, f"{'– ' * depth}{words}") for place, words, depth in places],
             error_messages={
                 "invalid_choice": gettext_lazy("This place is not there any more. Choose another.")
             },
@@ -398,8 +417,10 @@ class MoveForm(BuilderForm):
         },
     )
 
-    def __init__(self, data: Any = None, *, places: Iterable[tuple[str, str, int]]) -> None:
-        super().__init__(data)
+    def __init__(
+        self, data: Any = None, *, places: Iterable[tuple[str, str, int]], now: str
+    ) -> None:
+        super().__init__(data, initial={"place": now})
         self.fields["place"].choices = [  # type: ignore[attr-defined]
             (place, f"{'– ' * depth}{words}") for place, words, depth in places
         ]

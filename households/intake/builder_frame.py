@@ -36,7 +36,7 @@ def page(
     request: HttpRequest, template: str, title: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     frame = admin.site.each_context(request)
-    defaults = {"action": "", "lead": "", "lead_name": "", "version": None}
+    defaults = {"action": "", "lead": "", "lead_name": "", "version": None, "is_outline": False}
     version = context.get("version")
     own = {"title": title, "outline_url": url_of(version) if version else ""}
     return TemplateResponse(

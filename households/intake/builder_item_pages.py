@@ -202,7 +202,8 @@ def move_page(request: HttpRequest, version: QuestionnaireVersion) -> HttpRespon
     row = row_of(version.definition, link_id)
     if row is None:
         return back_without_it(request, version)
-    form = MoveForm(request.POST or None, places=structure.places_for(version.definition, row.item))
+    places = structure.places_for(version.definition, row.item)
+    form = MoveForm(request.POST or None, places=places, now=structure.place_of(row))
     if request.method == "POST" and form.is_valid():
         change = partial(_moved, link_id=link_id, place=form.cleaned_data["place"])
         if change_or_say(request, version, form, change, "moved"):

@@ -155,7 +155,7 @@ def _pressed(request: MemberRequest, read: ReadPage) -> dict[str, str]:
 
 def _is_new(node: Node, shown: Mapping[str, str]) -> bool:
     """Asked since the page was shown, because of an answer on it."""
-    return node.path not in shown and inputs.is_typed(node.item) and not node.is_answered
+    return node.path not in shown and inputs.is_typed(node) and not node.is_answered
 
 
 def _go_on(request: MemberRequest, filling: Filling, page: str) -> HttpResponse:
@@ -178,7 +178,7 @@ def _page_as_kept(
     boxes = {
         name: typed.get(name, "")
         for path in bases
-        if (node := filling.filled.node(path)) is not None and inputs.is_typed(node.item)
+        if (node := filling.filled.node(path)) is not None and inputs.is_typed(node)
         for name in inputs.fields_of(node)
     }
     form = PageForm(shown.questions(), boxes, bases)
@@ -200,9 +200,10 @@ def _page_wrong(
         is_new = node is not None and _is_new(node, read.bases)
         if problem.path in read.unreadable or is_new:
             continue
-        form.say(problem.path, problem.says)
+        says = filling.says(problem)
+        form.say(problem.path, says)
         if problem.path not in form.boxes:
-            wrong.setdefault(problem.path, []).append(problem.says)
+            wrong.setdefault(problem.path, []).append(says)
     return _page(request, filling, shown, form, wrong=wrong, status=422)
 
 
@@ -510,6 +511,7 @@ def _check_page(
         "response": response,
         "sections": sections,
         "problems": [one for one in sections if one.problems],
+        "whole": filling.problems_of_the_whole,
         "shows_problems": shows_problems,
         "is_changed": is_changed,
         "text": signed_text(filling) if sign is not None else "",

@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Iterable, Mapping
 
 from households.documents.models import Document
+from households.intake.models import QuestionnaireResponse
+from households.record import fhir_forms
 from households.record.cleaning import one_line
 from households.record.fhir_history import histories, list_id
 from households.record.fhir_parts import (
@@ -44,7 +46,9 @@ def bundle_of(record: Record, where: Mapping[uuid.UUID, str] | None = None) -> J
     """Raises InvalidResource."""
     resources = [*people(record), *histories(record)]
     resources += [_document(record, document, where or {}) for document in record.documents]
+    resources += fhir_forms.forms(record)
     resources += _provenances(record, {uuid.UUID(one["id"]) for one in resources})
+    resources += fhir_forms.voidings(record)
     for one in resources:
         _refuse_invalid(one)
     bundle = resource(
@@ -55,6 +59,13 @@ def bundle_of(record: Record, where: Mapping[uuid.UUID, str] | None = None) -> J
     )
     bundle["entry"] = [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in resources]
     return bundle
+
+
+def response_json(record: Record, response: QuestionnaireResponse) -> bytes:
+    """The answers of one form, alone. Raises InvalidResource."""
+    one = fhir_forms.questionnaire_response(record, response)
+    _refuse_invalid(one)
+    return json.dumps(one, ensure_ascii=False, indent=1).encode()
 
 
 def _refuse_invalid(one: Json) -> None:
@@ -114,10 +125,11 @@ def _provenances(record: Record, there: set[uuid.UUID]) -> list[Json]:
     for what it accepted of it, as it stands now."""
     sent = _sent(record)
     verified, verified_at = _verified(record)
+    corrected = fhir_forms.corrected_by(record)
     found = []
     for submission in record.submissions.values():
         if targets := [one for one in sent.get(submission.pk, []) if one in there]:
-            found.append(_author(record, submission, targets))
+            found.append(_author(record, submission, targets, corrected.get(submission.pk)))
         if targets := [one for one in verified.get(submission.pk, []) if one in there]:
             at = verified_at[submission.pk]
             found.append(
@@ -132,7 +144,12 @@ def _provenances(record: Record, there: set[uuid.UUID]) -> list[Json]:
     return found
 
 
-def _author(record: Record, submission: Submission, targets: list[uuid.UUID]) -> Json:
+def _author(
+    record: Record,
+    submission: Submission,
+    targets: list[uuid.UUID],
+    corrects: uuid.UUID | None = None,
+) -> Json:
     agent: Json = {"type": _agent("author"), "who": {"display": "Somebody at the family's login"}}
     if submission.filled_in_by:
         agent["who"] = to(filler_id(record, submission), submission.filler)
@@ -144,6 +161,7 @@ def _author(record: Record, submission: Submission, targets: list[uuid.UUID]) ->
         target=[to(one) for one in targets],
         recorded=instant(submission.sent_at),
         agent=[agent],
+        entity=[{"role": "revision", "what": to(corrects)}] if corrects else [],
     )
 
 
@@ -166,6 +184,7 @@ def _sent(record: Record) -> dict[int, list[uuid.UUID]]:
                 (section.state.confirmed_in_id, made_id(section.state.public_id, "none")),
             ]
     pairs += [(document.submission_id, document.public_id) for document in record.documents]
+    pairs += fhir_forms.sent_pairs(record)
     if record.details is not None:
         pairs.append((record.details.confirmed_in_id, record.member.public_id))
     pairs += [(one.submission, _of_details(record, one)) for one in record.accepted_details]

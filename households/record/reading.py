@@ -12,6 +12,7 @@ import uuid
 from copy import copy
 from dataclasses import dataclass
 
+from django.db import models
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -35,6 +36,7 @@ from households.history.models import (
     SectionState,
 )
 from households.history.sections import applies_to, hidden_sections
+from households.intake.models import QuestionnaireResponse
 from households.models import Member, Practice
 from households.submissions.models import Proposal, Submission
 
@@ -95,6 +97,8 @@ class Record:
     # Topics that are private in this household and so are left out, whatever is in them.
     withheld: list[Section]
     documents: list[Document]
+    # The forms that were sent and not taken back, the first one first.
+    responses: list[QuestionnaireResponse]
     submissions: dict[int, Submission]
     accepted_details: list[Acceptance]
     accepted_history: list[Acceptance]
@@ -110,10 +114,11 @@ def record_of(
     for_login: HouseholdAccount | None = None,
     with_history: bool = True,
     with_documents: bool = True,
+    with_forms: bool = True,
 ) -> Record:
     """Everything of `member`. `for_login` is the family's login that will read it: topics that are private
     in its household are left out, and details that the practice hides from families. Without
-    `with_history` and `with_documents` the record has none at all."""
+    `with_history`, `with_documents` and `with_forms` the record has none at all."""
     settings = {setting.section: setting for setting in SectionSetting.objects.all()}
     withheld = withheld_from(for_login) if with_history else []
     sections = _sections(member, settings, withheld) if with_history else []
@@ -140,9 +145,40 @@ def record_of(
         sections=sections,
         withheld=withheld,
         documents=list(shown_documents) if with_documents else [],
+        responses=list(sent_forms(member)) if with_forms else [],
         submissions={one.pk: one for one in Submission.objects.for_member(member)},
         accepted_details=_accepted_details(member),
         accepted_history=_accepted_history(member) if with_history else [],
+    )
+
+
+def bare_record(member: Member, practice: Practice) -> Record:
+    """Whose it is and nothing else, for one thing of theirs alone. No query."""
+    return Record(
+        member=member,
+        practice=practice,
+        made_at=timezone.now(),
+        details=None,
+        contacts=[],
+        coverages=[],
+        sections=[],
+        withheld=[],
+        documents=[],
+        responses=[],
+        submissions={},
+        accepted_details=[],
+        accepted_history=[],
+    )
+
+
+def sent_forms(member: Member) -> models.QuerySet[QuestionnaireResponse]:
+    """What was sent and not taken back, with all that is needed to read it. A draft is no record."""
+    return (
+        QuestionnaireResponse.objects.for_member(member)
+        .exclude(submission=None)
+        .exclude(submission__status=Submission.Status.WITHDRAWN)
+        .select_related("member", "submission", "version__questionnaire", "signature")
+        .order_by("submission__sent_at", "pk")
     )
 
 

@@ -1,7 +1,7 @@
 """The staff's way to a record: every section as text to copy into another system, and the files.
 
-Whoever may see a person sees their details here. The history and the papers are for those who may see those
-(PRODUCT H7), and a file of the whole record for those who may see all of it.
+Whoever may see a person sees their details here. The history, the papers and the forms are for those who may
+see those (PRODUCT H7), and a file of the whole record for those who may see all of it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from django.views.decorators.http import require_safe
 from accounts import audit
 from households.admin import name_and_birth_date, person_line
 from households.models import Member
-from households.record.exporting import Format, record_response
+from households.record.exporting import Format, FormFormat, form_file, record_response
 from households.record.plain_text import plain_text
-from households.record.reading import record_of
+from households.record.reading import record_of, sent_forms
 from households.record.words import chapters_of
 
 _MOST_ROWS = 30
+_SEES_FORMS = "intake.view_questionnaireresponse"
 
 
 def staff_paths(site: AdminSite) -> list[URLPattern]:
@@ -42,17 +43,24 @@ def staff_paths(site: AdminSite) -> list[URLPattern]:
         view = site.admin_view(require_safe(_download))
         route = f"record/<int:member_pk>/{how.value}/"
         paths.append(path(route, view, {"how": how}, name=f"record_{how.value}"))
+    for form_how in FormFormat:
+        form_view = site.admin_view(require_safe(_form_download))
+        route = f"record/<int:member_pk>/form/<int:number>/{form_how.value}/"
+        paths.append(
+            path(route, form_view, {"how": form_how}, name=f"record_form_{form_how.value}")
+        )
     return paths
 
 
 def _page(site: AdminSite, request: HttpRequest, member_pk: int) -> HttpResponse:
     member = _member_or_404(request, member_pk)
-    has_history, has_documents = _may_see(request)
+    has_history, has_documents, has_forms = _may_see(request)
     record = record_of(
         member,
         practice=request.practice,  # type: ignore[attr-defined] # set by the middleware
         with_history=has_history,
         with_documents=has_documents,
+        with_forms=has_forms,
     )
     audit.record(
         audit.Action.STAFF_VIEW, "ok", request=request, member_id=member.pk, object_type="record"
@@ -64,7 +72,7 @@ def _page(site: AdminSite, request: HttpRequest, member_pk: int) -> HttpResponse
         "person": person_line(member),
         "back": reverse("admin:households_member_change", args=[member.pk]),
         "member_pk": member.pk,
-        "may_download": has_history and has_documents,
+        "may_download": has_history and has_documents and has_forms,
         "has_history": has_history,
         "parts": [
             {"slug": chapter.slug, "title": chapter.title, "text": text, "rows": _rows(text)}
@@ -98,6 +106,28 @@ def _download(request: HttpRequest, member_pk: int, how: Format) -> HttpResponse
     return response
 
 
+def _form_download(
+    request: HttpRequest, member_pk: int, number: int, how: FormFormat
+) -> HttpResponse:
+    """One form that was sent, by its number; also one that was returned, which says so."""
+    member = _member_or_404(request, member_pk)
+    if not _has(request, _SEES_FORMS):
+        raise PermissionDenied
+    if number.bit_length() > 63:
+        raise Http404
+    response = get_object_or_404(sent_forms(member), pk=number)
+    file = form_file(response, request.practice, how)  # type: ignore[attr-defined] # set by the middleware
+    audit.record(
+        audit.Action.EXPORT,
+        "ok",
+        request=request,
+        member_id=member.pk,
+        object_type="form",
+        object_id=response.public_id,
+    )
+    return file
+
+
 def _member_or_404(request: HttpRequest, member_pk: int) -> Member:
     if not _has(request, "households.view_member"):
         raise PermissionDenied
@@ -106,9 +136,13 @@ def _member_or_404(request: HttpRequest, member_pk: int) -> Member:
     return get_object_or_404(Member, pk=member_pk)
 
 
-def _may_see(request: HttpRequest) -> tuple[bool, bool]:
-    """The history; the papers."""
-    return _has(request, "history.view_entrychange"), _has(request, "documents.view_document")
+def _may_see(request: HttpRequest) -> tuple[bool, bool, bool]:
+    """The history; the papers; the forms."""
+    return (
+        _has(request, "history.view_entrychange"),
+        _has(request, "documents.view_document"),
+        _has(request, _SEES_FORMS),
+    )
 
 
 def _has(request: HttpRequest, permission: str) -> bool:

@@ -1,18 +1,20 @@
-"""The family's way to a record: what it is, and the two files. Every view gets the member from the gate."""
+"""The family's way to a record: what it is, the two files, and each form alone. Every view gets the member
+from the gate."""
 
 from __future__ import annotations
 
 import io
+import uuid
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from accounts import audit
 from households.models import Member
-from households.record.exporting import Format, record_response
-from households.record.reading import record_of, withheld_from
+from households.record.exporting import Format, FormFormat, form_file, record_response
+from households.record.reading import record_of, sent_forms, withheld_from
 from households.record.words import withheld_words
 from households.requests import MemberRequest
 
@@ -33,6 +35,17 @@ def record_as_pdf(request: MemberRequest, member: Member) -> HttpResponseBase:
 @require_safe
 def record_as_fhir(request: MemberRequest, member: Member) -> HttpResponseBase:
     return _download(request, member, Format.FHIR)
+
+
+@require_safe
+def form_as_pdf(request: MemberRequest, member: Member, public_id: uuid.UUID) -> HttpResponse:
+    """One form that was sent for this member and not taken back, or the consent that was signed with it."""
+    response = get_object_or_404(sent_forms(member), public_id=public_id)
+    file = form_file(response, request.practice, FormFormat.PDF)
+    audit.record(
+        audit.Action.DOWNLOAD, "ok", request=request, object_type="form", object_id=public_id
+    )
+    return file
 
 
 def _download(request: MemberRequest, member: Member, how: Format) -> HttpResponseBase:

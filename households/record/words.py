@@ -19,8 +19,17 @@ from households.demographics.models import Details
 from households.documents.models import Document
 from households.history import models as history
 from households.history.models import Entry, Section, SectionState
+from households.intake.models import QuestionnaireResponse
+from households.models import Member
 from households.record.cleaning import clean, one_line
 from households.record.fact_words import answer, labels, question
+from households.record.filled_forms import (
+    facts_of,
+    sections_in_words,
+    signature_lines,
+    signature_of,
+    that_count,
+)
 from households.record.partial_dates import shown_date
 from households.record.reading import Record, SectionRecord
 from households.submissions.models import Submission
@@ -54,13 +63,14 @@ class Chapter:
 def chapters_of(record: Record) -> list[Chapter]:
     chapters = [_details(record), _contacts(record), _coverages(record)]
     chapters += [_section(record, section) for section in record.sections]
+    chapters += [form_chapter(response) for response in that_count(record.responses)]
     if record.documents:
         chapters.append(_documents(record))
     return chapters
 
 
-def born_words(record: Record) -> str:
-    born = _day(record.member.date_of_birth)
+def born_words(member: Member) -> str:
+    born = _day(member.date_of_birth)
     return _("born %(day)s") % {"day": born} if born else _("birth date not on file")
 
 
@@ -351,6 +361,32 @@ _DESCRIBED: dict[type[Entry], Callable[[Any], Item]] = {
     history.Practitioner: _practitioner,
     history.Goal: _goal,
 }
+
+
+# --- forms ----------------------------------------------------------------------------
+
+
+def form_chapter(response: QuestionnaireResponse) -> Chapter:
+    """One filled form: what became of it, its sections with what was answered, and who signed."""
+    items = [Item(_("Form"), _title(response), facts_of(response))]
+    for section in sections_in_words(response):
+        for part in section.parts:
+            rows = [(label, "\n".join(words)) for label, words in part.rows if words]
+            # A part that repeats is called as its section, with its number.
+            above = "" if part.title.startswith(section.title) else section.title
+            title = ": ".join(filter(None, [above, part.title]))
+            if rows:
+                items.append(Item(_("Section"), title, rows))
+    signature = signature_of(response)
+    if signature is not None:
+        lines = [(_("Text"), clean(signature.text)), *signature_lines(response)]
+        items.append(Item(_("Signature"), one_line(signature.typed_name), lines))
+    title = _("Form: %(title)s") % {"title": _title(response)}
+    return Chapter(f"form-{response.public_id}", title, items)
+
+
+def _title(response: QuestionnaireResponse) -> str:
+    return one_line(response.version.questionnaire.title)
 
 
 # --- papers ---------------------------------------------------------------------------

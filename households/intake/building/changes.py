@@ -19,7 +19,7 @@ from households.intake.building.conditions import (
     refuse_lost_choices,
     refuse_too_early,
 )
-from households.intake.building.kinds import CannotBuild, Definition, Item, Kind, kind_of
+from households.intake.building.kinds import CHOOSING, CannotBuild, Definition, Item, Kind, kind_of
 from households.intake.building.parts import WrongPart, new_item, write_parts
 from households.intake.building.structure import Place, row_or_refuse
 
@@ -52,6 +52,8 @@ def with_item(
     """With a new item. Raises WrongPart for what was typed wrongly."""
     item = new_item(kind, link_id)
     write_parts(item, kind, parts)
+    if kind in CHOOSING and "answerOption" not in item:
+        raise WrongPart("choices", _("Write at least one choice."))
     return _checked(definition, structure.added(definition, item, place))
 
 

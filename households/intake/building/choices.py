@@ -133,7 +133,7 @@ def set_choices(item: Item, typed: str, exclusive: str) -> None:
     """
     old = item.get("answerOption", [])
     is_same = _evened(typed) == _evened(lines_of(item)) and _excluding(old) == exclusive
-    if not old or not is_same:
+    if not is_same:
         known = {_line_of(option) for option in old}
         lines = read_lines(typed, known & {label_of(option) for option in old})
         if not lines:

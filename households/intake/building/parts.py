@@ -102,7 +102,7 @@ def read_parts(item: Item, kind: Kind | None) -> dict[str, Any]:
             parts["longest"] = item.get("maxLength")
         case Kind.YES_NO:
             parts["danger_yes"] = extension_value(item, DANGER) is True
-        case Kind.ONE | Kind.ONE_OR_OWN | Kind.SEVERAL:
+        case Kind.ONE | Kind.ONE_OR_OWN | Kind.SEVERAL if choices.can_be_lines(item):
             danger = extension_value(item, DANGER)
             parts |= {"choices": choices.lines_of(item), "exclusive": choices.exclusive_of(item)}
             parts["danger_from"] = danger if isinstance(danger, int) else None
@@ -227,11 +227,15 @@ def _set_help(item: Item, words: str) -> None:
 
 def _write_choices(item: Item, parts: dict[str, Any], changed: dict[str, Any]) -> None:
     try:
-        choices.set_choices(item, parts["choices"], parts.get("exclusive", ""))
+        choices.set_choices(
+            item, parts["choices"], parts.get("exclusive", choices.exclusive_of(item))
+        )
     except choices.NotAmongThem as error:
         raise WrongPart("exclusive", error) from None
     except CannotBuild as error:
         raise WrongPart("choices", error) from None
+    if "answerOption" not in item:  # an imported one, whose choices are worked out
+        return
     if "initial" in changed:
         _select_at_first(item, parts["initial"])
     if "danger_from" in changed:

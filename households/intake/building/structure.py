@@ -141,6 +141,14 @@ def end_of(definition: Definition, section: str) -> Place:
     return f"after {rows[-1].link_id}" if rows else f"in {section}"
 
 
+def place_of(row: Row) -> Place:
+    """Where it stands now."""
+    at = _position(list(row.siblings), row.item)
+    if at:
+        return f"after {row.siblings[at - 1]['linkId']}"
+    return f"in {row.parents[-1]['linkId'] if row.parents else ''}"
+
+
 def places_for(definition: Definition, moved: Item) -> list[tuple[Place, str, int]]:
     """Where an item may stand, from top to bottom: the place, in words, and how deep."""
     fits_in = DEEPEST_SECTION - _height(moved) if moved.get("type") == "group" else DEEPEST_SECTION

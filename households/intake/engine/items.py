@@ -196,7 +196,8 @@ def _read_limits(item: Item, element: dict, scope: Scope) -> None:
     item.regex = _pattern(text(value_of(element, FHIR + "regex")))
     item.max_decimal_places = whole(value_of(element, FHIR + "maxDecimalPlaces"))
     item.min_occurs = whole(value_of(element, FHIR + "questionnaire-minOccurs"))
-    item.max_occurs = whole(value_of(element, FHIR + "questionnaire-maxOccurs"))
+    # Real files say 0 where they mean that there is no limit; nobody asks what must not be answered.
+    item.max_occurs = whole(value_of(element, FHIR + "questionnaire-maxOccurs")) or None
     unit = value_of(element, FHIR + "questionnaire-unit")
     item.unit = unit if isinstance(unit, dict) else None
     item.mime_types = tuple(

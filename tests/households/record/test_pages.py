@@ -155,12 +155,12 @@ def test_the_same_queries_with_much_and_with_nothing(
     with django_assert_num_queries(5):
         mia.get(mia.record)
     for kind in FILES:
-        with django_assert_num_queries(25):
+        with django_assert_num_queries(26):
             mia.get(f"{mia.record}{kind}/")
     other = Client()
     sign_in(other, "rivera@example.org")
     page = f"/for/{pick(other, 'Leo', '2018/09/03')}/record/"
-    with django_assert_num_queries(25):
+    with django_assert_num_queries(26):
         other.get(f"{page}fhir/")
 
 

@@ -54,7 +54,7 @@ def test_always_the_same_number_of_queries(cast, rich, none_known):
         document(came, f"{number}.png")
     every_status(cast.leo, cast.rivera)
     assert len(queries(cast.mia)) == len(queries(cast.leo)) == len(queries(cast.elena)) == len(full)
-    assert len(full) == 19
+    assert len(full) == 20
     assert len(queries(cast.mia, for_login=cast.rivera)) == len(full) + 3
 
 
