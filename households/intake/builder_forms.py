@@ -41,6 +41,12 @@ _LINE = {"class": "vTextField"}
 class BuilderForm(forms.Form):
     use_required_attribute = False
 
+    def now_stands(self, was: str) -> None:
+        """The page says from now on that it was opened on this state."""
+        data: Any = self.data.copy()  # type: ignore[attr-defined] # what was posted
+        data["was"] = was
+        self.data = data
+
 
 class GoneMeanwhile(Exception):
     """Somebody deleted what this page changes."""
@@ -103,7 +109,7 @@ def _tick(label: Any, help_text: Any = "") -> forms.BooleanField:
 
 def _fields_of(kind: Kind | None) -> dict[str, forms.Field]:
     """The boxes of a kind, in order. What may be missing or wrong is decided by building, not here."""
-    limits = {
+    limits: dict[str, forms.Field] = {
         "smallest": _line(gettext_lazy("Smallest"), attrs=_SHORT, max_length=20),
         "largest": _line(gettext_lazy("Largest"), attrs=_SHORT, max_length=20),
     }
@@ -368,8 +374,7 @@ class ItemForm(BuilderForm):
                 if now.get(name, typed) != typed
             ),
         ]
-        self.data = self.data.copy()
-        self.data["was"] = sha256_of(item)
+        self.now_stands(sha256_of(item))
         self.add_error(None, [ValidationError(error, code="changed-meanwhile") for error in errors])
 
 
