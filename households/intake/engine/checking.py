@@ -11,6 +11,7 @@ import datetime
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from households.intake.engine.answers import compared, is_blank, same, unit_words, words_of
@@ -88,8 +89,8 @@ def problems_of(filled: Filled) -> list[Problem]:
     (not of hidden, read-only and calculated ones), in the order of the form."""
     problems = [
         Problem(node.path, node.item.link_id, kind, values)
-        for node in _asked(filled.nodes)
-        for kind, values in _wrong(node)
+        for node, beside in _asked(filled.nodes)
+        for kind, values in _wrong(node, beside)
     ]
     for node, constraint in filled.broken:
         if constraint.is_error and constraint.human:
@@ -98,39 +99,37 @@ def problems_of(filled: Filled) -> list[Problem]:
     return problems
 
 
-def _asked(nodes: list[Node]) -> Iterator[Node]:
+def _asked(nodes: list[Node]) -> Iterator[tuple[Node, list[Node]]]:
+    """What a family sees, each with what stands on its level."""
     for node in nodes:
         if node.is_enabled and not node.item.is_hidden:
-            yield node
+            yield node, nodes
             yield from _asked(node.children)
 
 
-def _wrong(node: Node) -> Iterator[Found]:
+def _wrong(node: Node, beside: list[Node]) -> Iterator[Found]:
     item = node.item
     if item.type == "group":
-        yield from _wrong_group(node)
+        if node.instance == 0:
+            yield from _wrong_group(
+                [each for each in beside if each.item is item and each.under == node.under]
+            )
     elif item.is_question and not item.read_only and not item.is_calculated:
         answers = [answer for answer in node.answers if not is_blank(answer)]
         yield from _wrong_count(item, len(answers))
-        # Of several answers the first that is wrong is enough to read.
-        yield from next(filter(None, (list(_wrong_value(node, each)) for each in answers)), [])
+        # Of all that is wrong with the answers, the first is enough to read.
+        faults = (fault for answer in answers for fault in _wrong_value(node, answer))
+        yield from islice(faults, 1)
         yield from _wrong_together(node, answers)
 
 
-def _wrong_group(node: Node) -> Iterator[Found]:
-    item = node.item
-    if node.instance:
-        return
-    if item.required and not _has_answers(node):
-        yield "required-group", {}
-    siblings = [
-        other
-        for other in (node.parent.children if node.parent else [])
-        if other.item is item and other.under == node.under
-    ] or [node]
-    count = sum(_has_answers(each) for each in siblings)
+def _wrong_group(instances: list[Node]) -> Iterator[Found]:
+    item = instances[0].item
+    count = sum(_has_answers(each) for each in instances)
     if item.repeats and item.min_occurs is not None and count < item.min_occurs:
         yield "min-entries", {"limit": str(item.min_occurs)}
+    elif item.required and not count:
+        yield "required-group", {}
     if item.repeats and item.max_occurs is not None and count > item.max_occurs:
         yield "max-entries", {"limit": str(item.max_occurs)}
 

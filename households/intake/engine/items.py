@@ -232,7 +232,7 @@ def _limit(element: dict, *urls: str) -> dict | None:
     for url in urls:
         for extension in all_of(element, url):
             key = value_key(extension)
-            if key:
+            if key and isinstance(extension[key], dict) is (key == "valueQuantity"):
                 return {key: extension[key]}
     return None
 
