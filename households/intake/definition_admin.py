@@ -30,6 +30,7 @@ from accounts import audit
 from accounts.staff_pages import PortalModelAdmin
 from households.admin import moment
 from households.intake.engine.findings import walk
+from households.intake.engine.lint import looked
 from households.intake.importing import missing_lists
 from households.intake.models import (
     Questionnaire,
@@ -322,6 +323,13 @@ class QuestionnaireAdmin(FormsAdmin):
         return HttpResponseRedirect(reverse("admin:intake_questionnaire_changelist"))
 
 
+def _findings_now(version: QuestionnaireVersion) -> list[dict[str, str]]:
+    """What the import repaired, and what is different as the version and the lists on file are now."""
+    on_file = set(ValueSet.objects.values_list("url", flat=True))
+    now = [finding.as_json() for finding in looked(version.definition, on_file)]
+    return [*(one for one in version.report if one.get("level") != "warn"), *now]
+
+
 # --- versions -------------------------------------------------------------------------
 
 
@@ -383,7 +391,7 @@ class QuestionnaireVersionAdmin(FormsAdmin):
             % {"title": questionnaire.title, "number": obj.number},
             "subtitle": "",
             "questionnaire": questionnaire,
-            "groups": by_level(obj.report),
+            "groups": by_level(_findings_now(obj)),
             "missing_lists": missing_lists(obj.definition),
             "published": moment(obj.published_at),
             "made": moment(obj.created_at),

@@ -229,7 +229,7 @@ def test_the_family_is_asked_three_forms_and_the_practice_has_more(db):
     demo.load_demo()
     published = QuestionnaireVersion.objects.filter(status="published")
     assert {one.questionnaire.title for one in published.select_related("questionnaire")} == {
-        "PHQ-9: mood",
+        "Mood in the last two weeks (PHQ-9)",
         "New patient: medical, family and social history",
         "Consent to treat",
     }
@@ -239,5 +239,5 @@ def test_the_family_is_asked_three_forms_and_the_practice_has_more(db):
     asked = {(one.member.first_name, one.questionnaire.title) for one in MemberAsk.objects.all()}
     assert asked == {
         ("Mia", "New patient: medical, family and social history"),
-        ("Elena", "PHQ-9: mood"),
+        ("Elena", "Mood in the last two weeks (PHQ-9)"),
     }
