@@ -57,7 +57,7 @@ class Builder:
         return self.send("item/", {"item": self.link(text)}, **typed)
 
     def press(self, button: str, text: str) -> Any:
-        fields = form_fields(self.open(), press=f"{button}:{self.link(text)}")
+        fields = form_fields(self.open(), **{button: self.link(text)})
         return self.browser.post(self.at, fields)
 
     def show_if(self, text: str, question: str, /, **typed: Any) -> Any:

@@ -96,7 +96,7 @@ def _for_builders(view: View, *permissions: str) -> View:
     @wraps(view)
     @require_http_methods(["GET", "HEAD", "POST"])
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        if not all(request.user.has_perm(one) for one in permissions):  # type: ignore[union-attr]
+        if not all(request.user.has_perm(one) for one in permissions):
             raise PermissionDenied
         if "version_pk" in kwargs:
             kwargs["version"] = version_or_404(kwargs.pop("version_pk"))
@@ -129,9 +129,10 @@ def outline(request: HttpRequest, version: QuestionnaireVersion) -> HttpResponse
     """The whole form, with a button for each thing that can be done to a row."""
     if request.method != "POST":
         return _outline(request, version)
-    press, _colon, link_id = request.POST.get("press", "").partition(":")
-    if press == "draft":
+    if "draft" in request.POST:
         return _to_new_draft(request, version)
+    press = next((word for word in ("up", "down", "copy") if word in request.POST), "")
+    link_id = request.POST.get(press, "")
     presses: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "up": lambda definition: changes.with_step(definition, link_id, -1),
         "down": lambda definition: changes.with_step(definition, link_id, 1),
@@ -257,8 +258,7 @@ def title_page(request: HttpRequest, version: QuestionnaireVersion) -> HttpRespo
         except NotADraft:
             form.add_error(None, ValidationError(frozen(), code="frozen"))
         except ItemChangedMeanwhile as error:
-            form.data = form.data.copy()
-            form.data["was"] = sha256_of(error.item)
+            form.now_stands(sha256_of(error.item))
             shown = [f"{form[name].label}: {error.item[name] or '–'}" for name in now]
             for says in (changed_meanwhile(), *shown):
                 form.add_error(None, ValidationError(says, code="changed-meanwhile"))

@@ -11,6 +11,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from households.intake.builder_fields import (
+    LINE,
+    fields_of,
+    lines_field,
+    tick_field,
+)
 from households.intake.building import scores
 from households.intake.building.changes import with_item, with_parts
 from households.intake.building.choices import can_be_lines
@@ -35,11 +41,15 @@ from households.intake.building.structure import (
 from households.intake.definitions import sha256_of
 from households.intake.models import Questionnaire
 
-_LINE = {"class": "vTextField"}
-
 
 class BuilderForm(forms.Form):
     use_required_attribute = False
+
+    def now_stands(self, was: str) -> None:
+        """The page says from now on that it was opened on this state."""
+        data: Any = self.data.copy()  # type: ignore[attr-defined] # what was posted
+        data["was"] = was
+        self.data = data
 
 
 class GoneMeanwhile(Exception):
@@ -51,7 +61,6 @@ class ItemChangedMeanwhile(Exception):
         self.item = item
 
 
-_SHORT = {"class": "vTextField builder-short"}
 # What nearly every question needs comes first.
 _ORDER = [
     "text",
@@ -65,165 +74,6 @@ _ORDER = [
     "repeats",
     "most",
 ]
-
-
-def _line(
-    label: Any, help_text: Any = "", attrs: dict[str, str] = _LINE, **kwargs: Any
-) -> forms.CharField:
-    widget = forms.TextInput(attrs=attrs)
-    return forms.CharField(
-        label=label, help_text=help_text, required=False, widget=widget, **kwargs
-    )
-
-
-def _lines(label: Any, help_text: Any = "", rows: int = 3, **kwargs: Any) -> forms.CharField:
-    widget = forms.Textarea(attrs={"rows": rows, "class": "vLargeTextField"})
-    return forms.CharField(
-        label=label, help_text=help_text, required=False, widget=widget, **kwargs
-    )
-
-
-def _count(label: Any, help_text: Any, most: int, least: int = 1) -> forms.IntegerField:
-    says = gettext_lazy("Write a whole number from %(least)d to %(most)d, or leave it empty.")
-    words = str(says) % {"least": least, "most": most}
-    return forms.IntegerField(
-        label=label,
-        help_text=help_text,
-        required=False,
-        min_value=least,
-        max_value=most,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "size": 8}),
-        error_messages={"invalid": words, "min_value": words, "max_value": words},
-    )
-
-
-def _tick(label: Any, help_text: Any = "") -> forms.BooleanField:
-    return forms.BooleanField(label=label, help_text=help_text, required=False)
-
-
-def _fields_of(kind: Kind | None) -> dict[str, forms.Field]:
-    """The boxes of a kind, in order. What may be missing or wrong is decided by building, not here."""
-    limits = {
-        "smallest": _line(gettext_lazy("Smallest"), attrs=_SHORT, max_length=20),
-        "largest": _line(gettext_lazy("Largest"), attrs=_SHORT, max_length=20),
-    }
-    initial = {
-        "initial": _line(
-            gettext_lazy("Filled in at first"),
-            gettext_lazy(
-                "The family can change it. Leave it empty unless nearly everybody answers this."
-            ),
-            max_length=500,
-        )
-    }
-    match kind:
-        case Kind.SECTION:
-            return {
-                "repeats": _tick(
-                    gettext_lazy("Can be given several times"),
-                    gettext_lazy(
-                        "For a list, such as medications: families add one after the other."
-                    ),
-                ),
-                "most": _count(gettext_lazy("At most how many times"), "", 100),
-            }
-        case Kind.SHORT | Kind.LONG:
-            longest = _count(
-                gettext_lazy("Longest"), gettext_lazy("In letters, blanks counted."), 20000
-            )
-            return {"longest": longest, **initial}
-        case Kind.YES_NO:
-            return {"initial": _yes_no(), "danger_yes": _tick(_DANGER_YES, _DANGER_HELP)}
-        case Kind.ONE | Kind.ONE_OR_OWN | Kind.SEVERAL:
-            return _choosing_fields(kind)
-        case Kind.NUMBER:
-            return {**limits, **initial}
-        case Kind.DECIMAL:
-            unit = _line(
-                gettext_lazy("Unit"),
-                gettext_lazy("For example kg, cm, °C, hours."),
-                _SHORT,
-                max_length=40,
-            )
-            return {"unit": unit, **limits, **initial}
-        case Kind.DATE:
-            for field in limits.values():
-                field.help_text = gettext_lazy("Year first, for example 2026/04/27")
-            limits["smallest"].label = gettext_lazy("Earliest")
-            limits["largest"].label = gettext_lazy("Latest")
-            return limits
-        case Kind.SCORE:
-            return _score_fields()
-    return {}
-
-
-_DANGER_YES = gettext_lazy("“Yes” is a danger")
-_DANGER_HELP = gettext_lazy(
-    "The family sees at once whom to call, and the filled form comes first in your inbox."
-)
-
-
-def _yes_no() -> forms.ChoiceField:
-    choices = [
-        ("", gettext_lazy("nothing")),
-        ("true", gettext_lazy("Yes")),
-        ("false", gettext_lazy("No")),
-    ]
-    return forms.ChoiceField(
-        label=gettext_lazy("Filled in at first"), choices=choices, required=False
-    )
-
-
-def _choosing_fields(kind: Kind) -> dict[str, forms.Field]:
-    fields: dict[str, forms.Field] = {
-        "choices": _lines(
-            gettext_lazy("Choices"),
-            gettext_lazy(
-                "One on each line. For a score, write the number after it: “Several days = 1”."
-            ),
-            rows=8,
-        )
-    }
-    if kind is Kind.SEVERAL:
-        fields["exclusive"] = _line(
-            gettext_lazy("Rules out the others"),
-            gettext_lazy("One of the choices, such as “None of these”."),
-        )
-    fields["initial"] = _line(
-        gettext_lazy("Chosen at first"),
-        gettext_lazy("One of the choices. Leave it empty unless nearly everybody chooses this."),
-    )
-    label = gettext_lazy("Danger from this number up")
-    fields["danger_from"] = _count(label, _DANGER_HELP, 1000, least=-1000)
-    return fields
-
-
-def _score_fields() -> dict[str, forms.Field]:
-    return {
-        "members": forms.MultipleChoiceField(
-            label=gettext_lazy("Adds up"),
-            required=False,
-            widget=forms.CheckboxSelectMultiple,
-            help_text=gettext_lazy(
-                "There is no score until all of these are answered. Numbers are listed, and questions "
-                "whose choices all have a number."
-            ),
-            error_messages={
-                "invalid_choice": gettext_lazy(
-                    "One of these cannot be added up any more. Look through the list and save again."
-                )
-            },
-        ),
-        "bands": _lines(
-            gettext_lazy("What it means"),
-            gettext_lazy("For staff, one on each line: “10-14 moderate”, “20+ severe”."),
-            rows=5,
-        ),
-        "is_shown": _tick(
-            gettext_lazy("Families see the score"),
-            gettext_lazy("Without what it means, which only staff see."),
-        ),
-    }
 
 
 class ItemForm(BuilderForm):
@@ -263,25 +113,25 @@ class ItemForm(BuilderForm):
     def _add_fields(self, definition: Definition) -> None:
         kind, fields = self.kind, self.fields
         if kind is Kind.READ:
-            fields["text"] = _lines(gettext_lazy("Text"), rows=8, max_length=20000)
+            fields["text"] = lines_field(gettext_lazy("Text"), rows=8, max_length=20000)
         else:
             label = gettext_lazy("Title") if kind is Kind.SECTION else gettext_lazy("Question")
             if kind is Kind.SCORE:
                 label = gettext_lazy("Name of the score")
-            fields["text"] = _lines(label, rows=2, max_length=4000)
+            fields["text"] = lines_field(label, rows=2, max_length=4000)
         sisters = next((group for group in SISTERS if kind in group), None)
         if sisters:
             fields["kind"] = forms.ChoiceField(
                 label=gettext_lazy("Kind"), choices=[(one.value, WORDS[one][0]) for one in sisters]
             )
-        fields.update(_fields_of(kind))
+        fields.update(fields_of(kind))
         if "choices" in fields:
             self._fit_choices()
         if kind not in (Kind.READ, Kind.SCORE):
             help_text = gettext_lazy("A sentence that stands under it, for the family.")
-            fields["help"] = _lines(gettext_lazy("Help"), help_text, rows=2, max_length=4000)
+            fields["help"] = lines_field(gettext_lazy("Help"), help_text, rows=2, max_length=4000)
         if kind not in (Kind.READ, Kind.SCORE, Kind.SECTION):
-            fields["required"] = _tick(gettext_lazy("Must be answered"))
+            fields["required"] = tick_field(gettext_lazy("Must be answered"))
         if "members" in fields:
             counted = scores.counted_for(definition, self.item)
             fields["members"].choices = [  # type: ignore[attr-defined]
@@ -368,8 +218,7 @@ class ItemForm(BuilderForm):
                 if now.get(name, typed) != typed
             ),
         ]
-        self.data = self.data.copy()
-        self.data["was"] = sha256_of(item)
+        self.now_stands(sha256_of(item))
         self.add_error(None, [ValidationError(error, code="changed-meanwhile") for error in errors])
 
 
@@ -431,11 +280,11 @@ class TitleForm(BuilderForm):
     title = forms.CharField(
         label=gettext_lazy("Title"),
         max_length=200,
-        widget=forms.TextInput(attrs=_LINE),
+        widget=forms.TextInput(attrs=LINE),
         help_text=gettext_lazy("As families read it."),
         error_messages={"required": gettext_lazy("Write the title of the form.")},
     )
-    description = _lines(
+    description = lines_field(
         gettext_lazy("Introduction"),
         gettext_lazy("What it is for, in a sentence or two. Families read it before they begin."),
         max_length=4000,
@@ -447,7 +296,7 @@ class NewFormForm(BuilderForm):
     title = forms.CharField(
         label=gettext_lazy("Title"),
         max_length=200,
-        widget=forms.TextInput(attrs=_LINE),
+        widget=forms.TextInput(attrs=LINE),
         help_text=gettext_lazy("As families read it, for example “New patient visit”."),
         error_messages={"required": gettext_lazy("Write the title of the form.")},
     )
@@ -467,7 +316,7 @@ class NewFormForm(BuilderForm):
     section = forms.CharField(
         label=gettext_lazy("Title of the first section"),
         max_length=200,
-        widget=forms.TextInput(attrs=_LINE),
+        widget=forms.TextInput(attrs=LINE),
         help_text=gettext_lazy("Each section is a page of its own for the family."),
         error_messages={"required": gettext_lazy("Write the title of the first section.")},
     )

@@ -48,9 +48,8 @@ def kinds_page(request: HttpRequest, version: QuestionnaireVersion) -> HttpRespo
     """Which kind of question is added: each one a link."""
     section = request.GET.get("in", "")
     row = row_of(version.definition, section)
-    kinds = [kind for kind in WORDS if kind is not Kind.SECTION]
-    if row is not None and row.depth + 1 < structure.DEEPEST_SECTION:
-        kinds.append(Kind.SECTION)
+    takes_sections = row is not None and row.depth + 1 < structure.DEEPEST_SECTION
+    kinds = [kind for kind in WORDS if kind is not Kind.SECTION or takes_sections]
     context = {
         "version": version,
         "section": name_of(row.item) if row else "",
@@ -154,15 +153,12 @@ def _after_item(
     messages.success(request, _("Added.") if form.is_new else _("Saved."))
     version = version_or_404(version.pk)
     row = row_of(version.definition, link_id)
-    match request.POST.get("then"):
-        case "condition":
-            return HttpResponseRedirect(url_of(version, "show-if", {"item": link_id}))
-        case "another":
-            is_section = row is not None and row.is_section
-            section = (
-                link_id if is_section else row.parents[-1]["linkId"] if row and row.parents else ""
-            )
-            return HttpResponseRedirect(url_of(version, "kinds", {"in": section}))
+    if "condition" in request.POST:
+        return HttpResponseRedirect(url_of(version, "show-if", {"item": link_id}))
+    if "another" in request.POST and row is not None:
+        around = [one["linkId"] for one in (*row.parents, row.item) if one["type"] == "group"]
+        section = around[-1] if around else ""
+        return HttpResponseRedirect(url_of(version, "kinds", {"in": section}))
     return HttpResponseRedirect(url_of(version, anchor=link_id))
 
 

@@ -283,13 +283,14 @@ def _read(part: str, kind: str, typed: str) -> Any:
 
 
 def _set_limits(item: Item, parts: dict[str, Any]) -> None:
-    kind, read = item["type"], {}
+    kind, read = item["type"], dict[str, Any]()
     for part, url in (("smallest", MIN_VALUE), ("largest", MAX_VALUE)):
         typed = parts.get(part) or ""
         read[part] = _read(part, kind, typed) if typed else None
         value = None if read[part] is None else {_INITIAL[kind]: read[part]}
         set_extension(item, url, value)
-    if None not in read.values() and read["largest"] < read["smallest"]:
+    smallest, largest = read["smallest"], read["largest"]
+    if smallest is not None and largest is not None and largest < smallest:
         raise WrongPart("largest", _("This comes before the other limit. Change one of the two."))
 
 

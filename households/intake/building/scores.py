@@ -215,16 +215,3 @@ def _items(link_ids: list[str]) -> str:
 
 def _escaped(link_id: str) -> str:
     return link_id.replace("\\", "\\\\").replace("'", "\\'")
-
-
-def highest_of(members: list[Row]) -> str:
-    """For the words beside the bands: the smallest and largest sum, where the choices say it."""
-    if not members or any(row.item["type"] != "choice" for row in members):
-        return ""
-    low = high = Decimal(0)
-    for row in members:
-        weights = [weight_in(option) or Decimal(0) for option in row.item["answerOption"]]
-        several = row.item.get("repeats")
-        low += sum((min(w, 0) for w in weights), Decimal(0)) if several else min(weights)
-        high += sum((max(w, 0) for w in weights), Decimal(0)) if several else max(weights)
-    return f"{low:f}-{high:f}"

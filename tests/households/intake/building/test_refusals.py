@@ -241,7 +241,7 @@ def test_what_was_typed_about_a_deleted_question_can_be_added_again(builder):
 def test_a_button_on_an_old_outline_does_nothing(builder, button):
     for name in ("One", "Two", "Three"):
         builder.add("short-text", "About you", name)
-    old = form_fields(builder.open(), press=f"{button}:{builder.link('Three')}")
+    old = form_fields(builder.open(), **{button: builder.link("Three")})
     assert builder.browser.post(builder.at, old).status_code == 302
     before = builder.definition
     answer = builder.browser.post(builder.at, old)
@@ -341,7 +341,5 @@ def test_odd_addresses_lead_back(builder):
         answer = builder.open(page, item="gone/'\"<b>")
         assert answer.status_code == 302
         assert fields_of(builder.browser.get(builder.at))
-    assert (
-        builder.browser.post(builder.at, {"press": "explode:x", "revision": "1"}).status_code == 422
-    )
-    assert builder.browser.post(builder.at, {"press": "up:x", "revision": "٣"}).status_code == 409
+    assert builder.browser.post(builder.at, {"explode": "x", "revision": "1"}).status_code == 422
+    assert builder.browser.post(builder.at, {"up": "x", "revision": "٣"}).status_code == 409
