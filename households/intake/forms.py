@@ -42,7 +42,10 @@ class PageForm(PlainForm):
         bases: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
-        self.nodes = [node for node in nodes if inputs.is_typed(node)]
+        asked = [*nodes]
+        self.nodes = [node for node in asked if inputs.is_typed(node)]
+        # A file that is demanded counts too, though it has no box here.
+        self.all_optional = not any(node.item.required for node in asked)
         self.boxes: dict[str, list[str]] = {}
         self._errors = self.errors
         for node in self.nodes:

@@ -34,6 +34,9 @@ def test_a_photo_answers_a_question(mia, cast):
     wrong = mia.client.post(address, {"files": pdf_by_name()}, follow=True)
     assert wrong.status_code == 422
     assert not Document.objects.for_member(cast.mia).exists()
+    two = mia.client.post(address, {"files": [png("one.png"), png("two.png", "navy")]})
+    assert "Only one file fits here" in text_of(two)
+    assert not Document.objects.for_member(cast.mia).exists()
     page = mia.client.post(address, {**fields_of(upload), "files": png("rash.png")}, follow=True)
     assert "rash.png" in text_of(page)
     assert "On the arm" in page.content.decode()

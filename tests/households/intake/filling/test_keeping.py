@@ -254,6 +254,31 @@ def test_two_browsers_that_answer_different_questions_both_count(mia, cast):
     assert found == {"note": "from the phone", "born": "2019-04-27"}
 
 
+def test_what_is_typed_on_a_page_that_another_browser_switched_off_is_saved(mia, cast):
+    gate = {"linkId": "gate", "type": "boolean", "text": "Gate?"}
+    part = {
+        "linkId": "part",
+        "type": "group",
+        "text": "Part",
+        "enableWhen": [{"question": "gate", "operator": "=", "answerBoolean": True}],
+        "item": [{"linkId": "inside", "type": "string", "text": "Inside"}],
+    }
+    first = mia.begin(published([{**gate, "linkId": "gate"}, part]))
+    inside = mia.press(first, **{"Gate?": "true"})
+    mia.press(mia.client.get(first.request["PATH_INFO"]), **{"Gate?": "false"})
+    answer = mia.press(inside, Inside="typed meanwhile")
+    assert answer.status_code == 200
+    assert answers(responses(cast.mia).get())["inside"] == "typed meanwhile"
+
+
+def test_a_page_of_what_was_sent_meanwhile_says_so(mia, cast):
+    first = mia.begin(published())
+    mia.send(mia.press(mia.press(mia.press(first, allergic="false"))))
+    answer = mia.press(first, note="too late")
+    assert "were sent already" in text_of(answer)
+    assert "too late" not in text_of(answer)
+
+
 def test_two_answers_to_one_question_are_shown_side_by_side(mia, cast):
     page = mia.begin(published())
     second = mia.client.get(page.request["PATH_INFO"])
