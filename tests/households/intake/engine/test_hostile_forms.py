@@ -10,7 +10,9 @@ import time
 import pytest
 
 from households.intake.engine import patterns
+from households.intake.engine.bounds import Clock, Failure, OutOfTime
 from households.intake.engine.evaluation import begin, evaluate, put
+from households.intake.engine.expressions import node, work_out
 from households.intake.engine.extensions import FHIR, SDC
 from households.intake.engine.items import read_definition
 from households.intake.engine.syntax import parse
@@ -92,6 +94,15 @@ def test_a_bomb_ends_in_time_and_says_nothing(expressions):
     took, filled = outcome[0]
     assert took < LONGEST
     assert all(len(str(answers)) < 200_000 for answers in filled.calculated.values())
+
+
+@pytest.mark.parametrize(
+    "bomb", ["a large power", "doubling text", "squaring numbers", "doubling lists", "replacing"]
+)
+def test_what_grows_is_stopped_by_its_size_before_the_clock(bomb):
+    with pytest.raises(Failure) as stopped:
+        work_out(BOMBS[bomb][0], node({}, "Patient"), {}, Clock(NOW, seconds=1))
+    assert not isinstance(stopped.value, OutOfTime)
 
 
 def test_a_bomb_costs_only_its_own_form():
