@@ -1,7 +1,7 @@
-"""Admin pages of what is asked: the list of forms, a form with its versions, a version with what its import
-had to say, lists of choices, and the import of files.
+"""Admin pages of forms: the list, a form's settings and versions, and the import of files. A version's page is
+in version_admin.py, lists of choices are in value_set_admin.py.
 
-Nothing is saved from a file before staff have read its report. Publishing is a button on a version's page.
+Nothing is saved from a file before staff have read its report.
 """
 
 from __future__ import annotations
