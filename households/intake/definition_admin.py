@@ -1,4 +1,4 @@
-"""Admin pages of forms: the list, a form's settings and versions, and the import of files. A version's page is
+"""Admin pages of forms: the list, a form's settings and versions, the import of files. A version's page is
 in version_admin.py, lists of choices are in value_set_admin.py.
 
 Nothing is saved from a file before staff have read its report.
