@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
 from households.intake.building import changes
 from households.intake.building.kept import kept_of
@@ -18,10 +17,9 @@ from households.intake.definitions import sha256_of
 from households.intake.importing import form_read
 from households.intake.models import QuestionnaireVersion
 from tests.pages import text_of
+from tests.questionnaires import files
 
-SHARED = Path(settings.BASE_DIR).parent / "shared" / "questionnaires"
-OWN = Path(settings.BASE_DIR) / "tests" / "data" / "questionnaires"
-FILES = sorted((SHARED if SHARED.is_dir() else OWN).glob("*.json"))
+FILES = files()
 
 
 def imported(path: Path) -> dict:
