@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts import audit
+from accounts.compiled import Compiled
 from accounts.models import HouseholdAccount, HouseholdSession
 from accounts.requests import PortalRequest
 
@@ -59,10 +60,15 @@ def is_signed_in(request: HttpRequest) -> bool:
 
 
 def _of_cookie(token: str) -> HouseholdSession | None:
-    of_this_cookie = HouseholdSession.objects.select_related("account").filter(
-        token_hash=_hash(token)
-    )
-    return next(iter(of_this_cookie), None)
+    return next(iter(_of_token(_hash(token))), None)
+
+
+_of_token = Compiled(
+    lambda token_hash: HouseholdSession.objects.select_related("account").filter(
+        token_hash=token_hash
+    ),
+    str,
+)
 
 
 def _resolve(request: PortalRequest, token: str) -> None:

@@ -32,7 +32,8 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.access import to_sign_in
-from accounts.models import HouseholdSession
+from accounts.compiled import Compiled
+from accounts.models import HouseholdAccount, HouseholdSession
 from households import kept
 from households.models import Binding, Member, in_household
 from households.requests import HouseholdRequest, MemberRequest, PracticeRequest
@@ -45,10 +46,18 @@ _MEMBER_PAGE = re.compile(r"/for/([A-Za-z0-9_-]{22})/(.*)", re.ASCII)
 def current(session: HouseholdSession) -> Binding | None:
     """The open choice of this session, with its member; None when there is none or the member is not in
     the account's household any more. One query: the household is asked in it, every time."""
-    open_one = Binding.objects.select_related("member").filter(
-        in_household(session.account, "member__"), session=session, ended_at=None
-    )
-    return next(iter(open_one), None)
+    return next(iter(_open_one(session.pk, session.account.email_key)), None)
+
+
+_open_one = Compiled(
+    lambda session, email_key: Binding.objects.select_related("member").filter(
+        in_household(HouseholdAccount(email_key=email_key), "member__"),
+        session=session,
+        ended_at=None,
+    ),
+    int,
+    str,
+)
 
 
 def pick(request: HouseholdRequest, member: Member) -> Binding:

@@ -13,6 +13,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils import timezone
 
+from accounts.compiled import Compiled
 from accounts.models import HouseholdAccount
 from households.models import KeptText, Member
 
@@ -67,8 +68,17 @@ def pages(account: HouseholdAccount, member: Member) -> list[tuple[str, datetime
     """The pages on which this login typed something for this person that was not sent, each with when;
     latest first."""
     since = timezone.now() - timedelta(days=KEPT_DAYS)
-    rows = KeptText.objects.filter(account=account, member=member).values_list("kept_at", "page")
-    return [(page, kept_at) for kept_at, page in sorted(rows, reverse=True) if kept_at > since]
+    rows = sorted(_pages(account.pk, member.pk), reverse=True)
+    return [(page, kept_at) for kept_at, page in rows if kept_at > since]
+
+
+_pages = Compiled(
+    lambda account, member: KeptText.objects.filter(account=account, member=member).values_list(
+        "kept_at", "page"
+    ),
+    int,
+    int,
+)
 
 
 def lately(account: HouseholdAccount) -> bool:

@@ -87,6 +87,8 @@ class PortalAdminSite(admin.AdminSite):
             models = [shown.pop(label) for label in labels if label in shown]
             if slug == "practice":
                 models.append(self._help_text_entry())
+            if slug == "forms" and request.user.is_superuser:
+                models.append(self._form_answers_entry())
             jobs.append(_group(slug, name, models))
         jobs.append(_group("more", gettext_lazy("More"), list(shown.values())))
         return [job for job in jobs if job["models"]]
@@ -101,13 +103,24 @@ class PortalAdminSite(admin.AdminSite):
             "view_only": True,
         }
 
+    def _form_answers_entry(self) -> dict[str, Any]:
+        return {
+            "name": _("Answers to a form, to download"),
+            "object_name": "FormAnswers",
+            "perms": {},
+            "admin_url": reverse("admin:form_answers"),
+            "add_url": None,
+            "view_only": True,
+        }
+
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
         from households.intake.builder_admin import builder_paths
-        from households.record.staff_pages import staff_paths
+        from households.record import form_pages, staff_pages
 
         ours = [path("help-text/", self.admin_view(self.help_text), name="help_text")]
-        return [*ours, *staff_paths(self), *builder_paths(self), *super().get_urls()]
+        ours += [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
+        return [*ours, *builder_paths(self), *super().get_urls()]
 
     def help_text(self, request: HttpRequest) -> HttpResponse:
         """The text of /help/family/, as plain text in a box to copy from (PRODUCT H5)."""

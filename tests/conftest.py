@@ -57,7 +57,7 @@ if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 # and share this data folder.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
-pytest_plugins = ["tests.cast", "tests.clamav"]
+pytest_plugins = ["tests.cast", "tests.clamav", "tests.forms_on_file"]
 
 
 @pytest.fixture(autouse=True)

@@ -102,6 +102,7 @@ RECORDS = {
     "demographics/contacts/": "demographics.Contact",
     "history/": "history.Allergy",
     "forms/": "intake.QuestionnaireResponse",
+    "record/forms/": "intake.QuestionnaireResponse",
 }
 TEXTS = ("card.png", "Insurance card of Mia", "Grandma of Mia", "Penicillin of Mia")
 

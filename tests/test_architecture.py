@@ -129,12 +129,13 @@ def unscoped_query(path: str, text: str, owned: frozenset[str] | None = None) ->
         if alias.name in owned
     } | owned
     found = []
-    # The others show nothing to anybody: what a household sent is added up for its limits, the background
-    # worker looks up the one document of its task, those in quarantine are counted and asked about, and the
-    # sweep compares everybody's files with the storage.
+    # The others show nothing to families: what a household sent is added up for its limits, the background
+    # worker looks up the one document of its task, those in quarantine are counted and asked about, the
+    # sweep compares everybody's files with the storage, and what everybody answered to one form goes into
+    # the owner's table.
     scoped = {
         *["for_member", "create", "sent_by_household", "for_worker", "in_quarantine"],
-        "with_bytes",
+        *["with_bytes", "of_form"],
     }
     for node in ast.walk(tree):
         bad = ""

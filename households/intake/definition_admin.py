@@ -30,6 +30,7 @@ from accounts import audit
 from accounts.staff_pages import PortalModelAdmin
 from households.admin import moment
 from households.intake.engine.findings import walk
+from households.intake.engine.lint import looked
 from households.intake.importing import missing_lists
 from households.intake.models import (
     Questionnaire,
@@ -283,10 +284,10 @@ class QuestionnaireAdmin(FormsAdmin):
     def _keep(self, request: HttpRequest, form: ImportForm) -> HttpResponse:
         read = form.read()
         with transaction.atomic():
-            for one in read.lists:
-                if not one.says:
-                    list_keep(request=request, read=one)
-                    text = _("Imported the list of choices “%(title)s”.") % {"title": one.title}
+            for each in read.lists:
+                if not each.says:
+                    list_keep(request=request, read=each)
+                    text = _("Imported the list of choices “%(title)s”.") % {"title": each.title}
                     self.message_user(request, text, messages.SUCCESS)
             kept = [
                 (one, *form_keep(request=request, form=one))
@@ -322,6 +323,13 @@ class QuestionnaireAdmin(FormsAdmin):
         return HttpResponseRedirect(reverse("admin:intake_questionnaire_changelist"))
 
 
+def _findings_now(version: QuestionnaireVersion) -> list[dict[str, str]]:
+    """What the import repaired, and what is different as the version and the lists on file are now."""
+    on_file = set(ValueSet.objects.values_list("url", flat=True))
+    now = [finding.as_json() for finding in looked(version.definition, on_file)]
+    return [*(one for one in version.report if one.get("level") != "warn"), *now]
+
+
 # --- versions -------------------------------------------------------------------------
 
 
@@ -330,7 +338,7 @@ class QuestionnaireVersionAdmin(FormsAdmin):
     """Reached from its form: a version is looked at, published, retired; what it asks changes in the
     builder, as long as it is a draft."""
 
-    form = forms.ModelForm
+    form = forms.ModelForm  # type: ignore[assignment] # nothing on the page can be edited
     change_form_template = "admin/intake/version.html"
     buttons: ClassVar = {
         "publish": "_publish",
@@ -383,7 +391,7 @@ class QuestionnaireVersionAdmin(FormsAdmin):
             % {"title": questionnaire.title, "number": obj.number},
             "subtitle": "",
             "questionnaire": questionnaire,
-            "groups": by_level(obj.report),
+            "groups": by_level(_findings_now(obj)),
             "missing_lists": missing_lists(obj.definition),
             "published": moment(obj.published_at),
             "made": moment(obj.created_at),

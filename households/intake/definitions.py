@@ -72,15 +72,18 @@ def lists_named(definition: Mapping[str, Any]) -> set[str]:
     return named | {value.partition("|")[0] for value in named}
 
 
-def _list_names(node: Any) -> Iterator[str]:
-    open_nodes = [node]
+def _list_names(definition: Any) -> Iterator[str]:
+    """Of questions, of units, and of lists inside the file that take in others (ValueSet.compose)."""
+    open_nodes = [definition]
     while open_nodes:
         one = open_nodes.pop()
         if isinstance(one, list):
             open_nodes.extend(one)
         elif isinstance(one, dict):
-            for key, value in one.items():
-                if key in ("answerValueSet", "valueCanonical") and isinstance(value, str):
-                    yield value
-                elif isinstance(value, (dict, list)):
-                    open_nodes.append(value)
+            names = [one.get("answerValueSet")]
+            if str(one.get("url", "")).endswith("questionnaire-unitValueSet"):
+                names.append(one.get("valueCanonical"))
+            if isinstance(one.get("valueSet"), list):
+                names += one["valueSet"]
+            yield from (name for name in names if isinstance(name, str) and name)
+            open_nodes.extend(value for value in one.values() if isinstance(value, (dict, list)))

@@ -58,16 +58,22 @@ def form_page(
     filling = _filling(member, public_id)
     if not filling.response.is_draft:
         return _is_sent(request, public_id)
-    shown = filling.page(page)
-    if shown is None:
-        return _not_asked_now(request, filling, page)
+    if page not in {name_of(item.link_id) for item in filling.definition.walk()}:
+        raise Http404
     if request.method != "POST":
+        shown = filling.page(page)
+        if shown is None:
+            # The answers leave nothing to ask here: on to the first open page.
+            return redirect(member_url(request, "form_detail", public_id=public_id))
         return _page_as_kept(request, member, filling, shown)
     if "let_go" in request.POST:
         kept.let_go(request.household_session.account, member, _inside(request))
         messages.success(request, _("What you typed is deleted."))
         return redirect(request.get_full_path())
-    return _save(request, member, filling, page)
+    try:
+        return _save(request, member, filling, page)
+    except actions.IsSent:
+        return _is_sent(request, public_id)
 
 
 def _filling(member: Member, public_id: uuid.UUID) -> Filling:
@@ -81,28 +87,18 @@ def _is_sent(request: MemberRequest, public_id: uuid.UUID) -> HttpResponse:
     return redirect(member_url(request, "form_detail", public_id=public_id))
 
 
-def _not_asked_now(request: MemberRequest, filling: Filling, page: str) -> HttpResponse:
-    """A page of this form on which the answers leave nothing to ask: on to the first open one."""
-    if page not in {name_of(item.link_id) for item in filling.definition.walk()}:
-        raise Http404
-    return redirect(member_url(request, "form_detail", public_id=filling.response.public_id))
-
-
 def _save(request: MemberRequest, member: Member, before: Filling, page: str) -> HttpResponse:
     nodes = {node.path: node for node in before.filled.walk()}
     read = ReadPage(request.POST, nodes)
     pressed = _pressed(request, read)
-    try:
-        saved = actions.response_save(
-            request=request,
-            member=member,
-            response=before.response,
-            changes=read.changes,
-            add=pressed.get("add", ""),
-            remove=pressed.get("remove", ""),
-        )
-    except actions.IsSent:
-        return _is_sent(request, before.response.public_id)
+    saved = actions.response_save(
+        request=request,
+        member=member,
+        response=before.response,
+        changes=read.changes,
+        add=pressed.get("add", ""),
+        remove=pressed.get("remove", ""),
+    )
     filling = saved.filling
     if saved.conflicts:
         return _conflict_page(request, filling, page, saved.conflicts, nodes)
@@ -155,7 +151,7 @@ def _pressed(request: MemberRequest, read: ReadPage) -> dict[str, str]:
 
 def _is_new(node: Node, shown: Mapping[str, str]) -> bool:
     """Asked since the page was shown, because of an answer on it."""
-    return node.path not in shown and inputs.is_typed(node.item) and not node.is_answered
+    return node.path not in shown and inputs.is_typed(node) and not node.is_answered
 
 
 def _go_on(request: MemberRequest, filling: Filling, page: str) -> HttpResponse:
@@ -178,7 +174,7 @@ def _page_as_kept(
     boxes = {
         name: typed.get(name, "")
         for path in bases
-        if (node := filling.filled.node(path)) is not None and inputs.is_typed(node.item)
+        if (node := filling.filled.node(path)) is not None and inputs.is_typed(node)
         for name in inputs.fields_of(node)
     }
     form = PageForm(shown.questions(), boxes, bases)
@@ -200,9 +196,10 @@ def _page_wrong(
         is_new = node is not None and _is_new(node, read.bases)
         if problem.path in read.unreadable or is_new:
             continue
-        form.say(problem.path, problem.says)
+        says = filling.says(problem)
+        form.say(problem.path, says)
         if problem.path not in form.boxes:
-            wrong.setdefault(problem.path, []).append(problem.says)
+            wrong.setdefault(problem.path, []).append(says)
     return _page(request, filling, shown, form, wrong=wrong, status=422)
 
 
@@ -316,8 +313,11 @@ def form_file(
     status = 200
     if request.method == "POST":
         form = FilesForm(request.POST, request.FILES)
-        if form.is_valid() and _take_in(request, member, filling, node, form):
-            return redirect(back)
+        try:
+            if form.is_valid() and _take_in(request, member, filling, node, form):
+                return redirect(back)
+        except actions.IsSent:
+            return _is_sent(request, public_id)
         status = 422
     context = {
         "questionnaire": filling.questionnaire,
@@ -335,7 +335,10 @@ def _take_in(
     """Keep the files as documents, and answer the question with them. Says in `form` what was refused."""
     answers = []
     files = form.cleaned_data["files"]
-    for file in files if node.item.repeats else files[:1]:
+    if len(files) > 1 and not node.item.repeats:
+        form.add_error("files", _("Only one file fits here. Choose one, and send it again."))
+        return False
+    for file in files:
         try:
             if node.item.max_size and file.size > node.item.max_size:
                 raise ValidationError(
@@ -510,6 +513,7 @@ def _check_page(
         "response": response,
         "sections": sections,
         "problems": [one for one in sections if one.problems],
+        "whole": filling.problems_of_the_whole,
         "shows_problems": shows_problems,
         "is_changed": is_changed,
         "text": signed_text(filling) if sign is not None else "",

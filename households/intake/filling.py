@@ -11,11 +11,12 @@ from typing import Any
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from households.intake.definitions import definition_of, sha256_of
 from households.intake.engine.answers import words_of
-from households.intake.engine.checking import Problem, problems_of
+from households.intake.engine.checking import SAYS, Problem, problems_of
 from households.intake.engine.evaluation import Filled, Node, evaluate
 from households.intake.engine.items import Definition, Item
 from households.intake.engine.tree import grow
@@ -83,9 +84,33 @@ class Filling:
         nodes = {node.path: node for node in self.filled.walk()}
         return [one for one in problems_of(self.filled) if _can_be_put_right(nodes.get(one.path))]
 
+    @cached_property
+    def _problems_by_page(self) -> dict[str, list[Problem]]:
+        """By the page to put them right on; under "" those of the form as a whole."""
+        place: dict[str, str] = {}
+        for page in self.pages:
+            for top in page.nodes:
+                for node in (*top.ancestors(), *top.walk()):
+                    place.setdefault(node.path, page.name)
+        found: dict[str, list[Problem]] = {}
+        for problem in self.problems:
+            found.setdefault(place.get(problem.path, ""), []).append(problem)
+        return found
+
     def problems_on(self, page: FilledPage) -> list[Problem]:
-        paths = {node.path for top in page.nodes for node in top.walk()}
-        return [problem for problem in self.problems if problem.path in paths]
+        return self._problems_by_page.get(page.name, [])
+
+    @property
+    def problems_of_the_whole(self) -> list[str]:
+        """What is wrong with no question alone, in words."""
+        return [self.says(problem) for problem in self._problems_by_page.get("", [])]
+
+    def says(self, problem: Problem) -> str:
+        """What the family reads: which question it is, and the fix."""
+        item = self.definition.by_link_id.get(problem.link_id)
+        if problem.kind == "required" and item is not None and item.text:
+            return _("Answer “%(question)s”.") % {"question": Truncator(item.text).chars(80)}
+        return _(SAYS[problem.kind]) % problem.values
 
     @cached_property
     def first_open(self) -> FilledPage | None:
@@ -127,6 +152,8 @@ def _can_be_put_right(node: Node | None) -> bool:
         return True
     if any(one.item.is_hidden for one in (node, *node.ancestors())):
         return False
+    if node.item.type == "choice" and node.item.answer_expression is not None and not node.options:
+        return False  # its choices come out of another answer, which is not there
     return not (node.item.read_only or node.item.is_calculated)
 
 
@@ -216,7 +243,7 @@ def sections_of(filling: Filling, *, with_problems: bool = False) -> list[Sectio
 
 
 def _read(node: Node, parts: list[Part], dangers: set[str]) -> None:
-    if not is_seen(node):
+    if not is_seen(node) or (node.instance and not node.has_answers):
         return
     if node.item.type == "group":
         above = parts[-1].title

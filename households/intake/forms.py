@@ -42,7 +42,10 @@ class PageForm(PlainForm):
         bases: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
-        self.nodes = [node for node in nodes if inputs.is_typed(node.item)]
+        asked = [*nodes]
+        self.nodes = [node for node in asked if inputs.is_typed(node)]
+        # A file that is demanded counts too, though it has no box here.
+        self.all_optional = not any(node.item.required for node in asked)
         self.boxes: dict[str, list[str]] = {}
         self._errors = self.errors
         for node in self.nodes:
@@ -61,7 +64,7 @@ class PageForm(PlainForm):
         """What is wrong with the question at `path`, or with its box called `name`."""
         name = name or next(iter(self.boxes.get(path, ())), "")
         key = name if name in self.fields else NON_FIELD_ERRORS
-        self._errors.setdefault(key, self.error_class()).append(text)  # type: ignore[union-attr]
+        self._errors.setdefault(key, self.error_class()).append(text)
 
 
 class ReadPage:
@@ -75,11 +78,11 @@ class ReadPage:
         self.typed: dict[str, dict[str, Any]] = {}
         for path, base in self.bases.items():
             node = nodes.get(path)
-            if node is None or not inputs.is_typed(node.item):
+            if node is None or not inputs.is_typed(node):
                 continue
             fields = inputs.fields_of(node)
             raw = {
-                name: field.widget.value_from_datadict(posted, {}, name)  # type: ignore[arg-type]
+                name: field.widget.value_from_datadict(posted, {}, name)
                 for name, field in fields.items()
             }
             self.typed[path] = raw

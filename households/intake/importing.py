@@ -14,8 +14,16 @@ from typing import Any
 
 from households.intake.bundled import bundled_lists
 from households.intake.definitions import lists_named
-from households.intake.engine.assembly import assembled
-from households.intake.engine.findings import JSON, REFUSE, Finding, children
+from households.intake.engine.assembly import assembled, parts_named
+from households.intake.engine.findings import (
+    JSON,
+    REFUSE,
+    REPAIR,
+    WARN,
+    Finding,
+    children,
+    in_order,
+)
 from households.intake.engine.lint import linted
 from households.intake.engine.listing import concepts_of
 from households.intake.models import QuestionnaireVersion, ValueSet
@@ -24,6 +32,7 @@ from households.intake.validating import validated
 MOST_BYTES = 5 * 1024 * 1024
 _DEEPEST = 100
 _MOST_RESOURCES = 50
+_ROUNDS = 4
 # STU3 and R5 by what only they have.
 _ONLY_STU3 = {"option", "options"}
 _ONLY_R5 = {"answerConstraint", "disabledDisplay"}
@@ -80,13 +89,14 @@ class FileRead:
 
 
 def read_file(data: bytes) -> FileRead:
-    """Everything that can be used of a file, and what there is to say. Three queries. Raises Unreadable."""
+    """Everything that can be used of a file, and what there is to say. One query, and one more for modular
+    forms. Raises Unreadable."""
     parsed = parse(data)
     questionnaires, lists, others = _sorted_out(parsed)
     read = FileRead(others=others)
     read.lists = [_list_read(one, lists) for one in lists]
     in_file = {str(one.get("url", "")).partition("|")[0]: one for one in questionnaires}
-    on_file = _questionnaires_on_file()
+    on_file = _questionnaires_on_file() if any(map(parts_named, questionnaires)) else {}
     known_lists = {*ValueSet.objects.values_list("url", flat=True), *bundled_lists()}
     known_lists |= {one.url for one in read.lists if not one.says}
     for questionnaire in questionnaires:
@@ -101,13 +111,19 @@ def form_read(
     refused = _other_release(questionnaire)
     if refused:
         return FormRead(_with_title(questionnaire), [Finding(REFUSE, "release", "", refused)])
-    whole, findings = assembled(questionnaire, others or {})
-    looked_at = linted(whole, lists_on_file)
-    findings += looked_at.findings
-    if looked_at.is_refused:
-        return FormRead(_with_title(looked_at.definition), findings)
-    definition, more = validated(looked_at.definition)
-    return FormRead(definition, [*more, *findings])
+    form, repairs = assembled(questionnaire, others or {})
+    # What is left out may leave something to put right: a choice without its choices. Mostly one round.
+    for _round in range(_ROUNDS):
+        looked_at = linted(form, lists_on_file)
+        repairs += [one for one in looked_at.findings if one.level == REPAIR]
+        if looked_at.is_refused:
+            return FormRead(_with_title(looked_at.definition), [*looked_at.findings, *repairs])
+        form, left_out = validated(looked_at.definition)
+        repairs += left_out
+        if not left_out:
+            break
+    warnings = [one for one in looked_at.findings if one.level == WARN]
+    return FormRead(form, in_order([*repairs, *warnings]))
 
 
 def _with_title(form: JSON) -> JSON:

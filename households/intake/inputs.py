@@ -61,7 +61,7 @@ class TypedField(AnswerField):
 
 
 class ChoiceField(AnswerField):
-    widget = Radios
+    widget: type[forms.Widget] = Radios
 
     def __init__(self, *, choices: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -109,13 +109,13 @@ def fields_of(node: Node) -> dict[str, forms.Field]:
     """The boxes of a question with what stands in them, by name; none for what nobody types: text, files,
     what is calculated."""
     item = node.item
-    if not is_typed(item):
+    if not is_typed(node):
         return {}
     made: dict[str, forms.Field] = {}
     if item.type == "boolean":
         made["v"] = _radios(item, [("true", _("Yes")), ("false", _("No"))], bool(node.answers))
         made["v"].initial = {True: "true", False: "false"}.get(_value(node), "")
-    elif item.options and item.type not in {"quantity"}:
+    elif node.options and item.type not in {"quantity"}:
         made = _choice_fields(node)
     elif item.type in {"choice", "open-choice"}:
         # Its list is not on file: in one's own words.
@@ -134,8 +134,11 @@ def fields_of(node: Node) -> dict[str, forms.Field]:
     return {box(node, part): field for part, field in made.items()}
 
 
-def is_typed(item: Item) -> bool:
+def is_typed(node: Node) -> bool:
     """Whether a family answers it in boxes of the page."""
+    item = node.item
+    if item.type == "choice" and item.answer_expression is not None and not node.options:
+        return False  # its choices come out of another answer, which is not there
     return (
         item.is_question
         and item.type != "attachment"
@@ -181,7 +184,7 @@ def _choice_fields(node: Node) -> dict[str, forms.Field]:
     item = node.item
     pairs = [
         (key_of(option), " ".join(filter(None, [option.prefix, option.label])))
-        for option in item.options
+        for option in node.options
     ]
     chosen = [key_of(one) for one in node.answers]
     written = "\n".join(_words(one) for one in node.answers if key_of(one) not in dict(pairs))
@@ -223,7 +226,7 @@ def _quantity_fields(node: Node) -> dict[str, forms.Field]:
         made["u"] = ChoiceField(choices=pairs, label=_("In which unit?"), required=item.required)
         if len(pairs) > MOST_RADIOS:
             made["u"].widget = forms.Select()
-            made["u"].widget.choices = [("", _("Choose one")), *pairs]  # type: ignore[attr-defined]
+            made["u"].widget.choices = [("", _("Choose one")), *pairs]
         made["u"].initial = quantity.get("code") or quantity.get("unit") or ""
     elif not _only_unit(item):
         made["u"] = TypedField(
@@ -380,7 +383,7 @@ def answers_from(node: Node, typed: Mapping[str, Any]) -> list[dict[str, Any]]:
     value = typed.get(box(node), "")
     if item.type == "boolean":
         return [{"valueBoolean": value == "true"}] if value in {"true", "false"} else []
-    if item.options and item.type != "quantity":
+    if node.options and item.type != "quantity":
         return _chosen(node, typed)
     if item.type == "quantity":
         return _quantity(node, typed)
@@ -408,6 +411,9 @@ def _one(node: Node, text: str) -> list[dict[str, Any]]:
         return [{"valueTime": _time(node, text, "v")}]
     if item.type == "url":
         return [{"valueUri": _short(node, text)}]
+    if item.type == "choice":
+        # Its list is not on file: a Coding may be words alone (FHIR R4 Coding.display).
+        return [{"valueCoding": {"display": _short(node, text)}}]
     if item.type == "reference":
         return [{"valueReference": {"display": _short(node, text)}}]
     return _texts(node, [text])
@@ -509,7 +515,7 @@ def _moment(node: Node, day: str, time: str, part: str) -> str:
 
 def _chosen(node: Node, typed: Mapping[str, Any]) -> list[dict[str, Any]]:
     item = node.item
-    by_key = {key_of(option): option.answer for option in item.options}
+    by_key = {key_of(option): option.answer for option in node.options}
     value = typed.get(box(node), "")
     keys = value if isinstance(value, list) else [value]
     written = [line.strip() for line in typed.get(box(node, "o"), "").splitlines() if line.strip()]

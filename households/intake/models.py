@@ -220,6 +220,18 @@ class QuestionnaireResponseQuerySet(MemberOwnedQuerySet):
         """What is being filled in."""
         return self.filter(submission=None)
 
+    def of_form(self, questionnaire: Questionnaire) -> QuestionnaireResponseQuerySet:
+        """What everybody sent of one form and what stands of it: neither returned nor taken back, nor with a
+        voided signature, nor corrected by a later one that stands. For the practice's table."""
+        not_standing = [Submission.Status.RETURNED, Submission.Status.WITHDRAWN]
+        standing = (
+            self.filter(version__questionnaire=questionnaire, submission__isnull=False)
+            .exclude(submission__status__in=not_standing)
+            .exclude(signature__voided_at__isnull=False)
+        )
+        corrected = standing.filter(corrects__isnull=False).order_by().values("corrects")
+        return standing.exclude(pk__in=corrected)
+
     def sent(self) -> QuestionnaireResponseQuerySet:
         """What was sent, latest first, with what became of it."""
         return (

@@ -6,12 +6,13 @@ nothing happens. Each writes the audit in its own transaction.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from enum import StrEnum
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, ProtectedError
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -24,8 +25,6 @@ from households.intake.engine.findings import REFUSE, children, extensions, tail
 from households.intake.engine.lint import looked
 from households.intake.importing import FormRead, ListRead
 from households.intake.models import (
-    Ask,
-    MemberAsk,
     Questionnaire,
     QuestionnaireVersion,
     ValueSet,
@@ -269,15 +268,11 @@ def draft_discard(*, request: HttpRequest, version: QuestionnaireVersion) -> boo
         if not drafts.delete()[0]:
             return False
         _record(request, "draft-discarded", version)
-        asked = Ask.objects.filter(questionnaire=questionnaire).exists() or _is_asked(questionnaire)
-        if not questionnaire.versions.exists() and not asked:
-            questionnaire.delete()
+        if not questionnaire.versions.exists():
+            # A form that somebody is asked stays.
+            with contextlib.suppress(ProtectedError), transaction.atomic():
+                questionnaire.delete()
     return True
-
-
-def _is_asked(questionnaire: Questionnaire) -> bool:
-    """Whether any member is asked it: of whom is not looked at."""
-    return MemberAsk._meta.default_manager.filter(questionnaire=questionnaire).exists()  # type: ignore[union-attr]
 
 
 def _record(request: HttpRequest | None, outcome: str, version: QuestionnaireVersion) -> None:

@@ -78,7 +78,7 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
     list_display = ("person_name", "born", "form_title", "danger_words", "state", "score", "sent")
     list_display_links = ("person_name", "form_title")
     list_filter = (StatusFilter, "version__questionnaire")
-    actions = ("mark_seen", "mark_filed")
+    actions = ("mark_seen", "mark_filed")  # type: ignore[assignment] # "no actions" is what the base says
     buttons: ClassVar = {"file": "_file", "return": "_return"}
 
     # --- who may do what --------------------------------------------------------------

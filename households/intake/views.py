@@ -89,14 +89,16 @@ def _start_url(request: MemberRequest, version: QuestionnaireVersion) -> str:
 
 def _asked_row(request: MemberRequest, asked: Asked) -> dict[str, Any]:
     url = _start_url(request, asked.version)
+    state = asked.state
     if asked.draft is not None:
         url = member_url(request, "form_detail", public_id=asked.draft.public_id)
     elif asked.again is not None:
         url = member_url(request, "form_detail", public_id=asked.again.public_id)
+        state = "returned"  # a signature that was voided is to be given again
     return {
         "title": asked.questionnaire.title,
         "url": url,
-        "state": asked.state,
+        "state": state,
         "due_on": asked.due_on,
         "why": asked.why,
         "reason": asked.reason,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from accounts.compiled import Compiled
 from households.documents.models import STANDING, Document, DocumentRequest
 from households.models import Member
 from households.submissions.models import Submission
@@ -62,11 +63,22 @@ _DOCUMENT_COLUMNS = (
 )
 
 
+_requests = Compiled(
+    lambda member: (
+        DocumentRequest.objects.for_member(member).order_by().values_list(*_REQUEST_COLUMNS)
+    ),
+    int,
+)
+_documents = Compiled(
+    lambda member: Document.objects.for_member(member).order_by().values_list(*_DOCUMENT_COLUMNS),
+    int,
+)
+
+
 def asked_for(member: Member) -> list[RequestRow]:
     """The requests in force (as DocumentRequest.is_in_force), the first one due first."""
     today = timezone.localdate()
-    rows = DocumentRequest.objects.for_member(member).order_by().values_list(*_REQUEST_COLUMNS)
-    requests = [RequestRow(*row) for row in rows]
+    requests = [RequestRow(*row) for row in _requests(member.pk)]
     in_force = [
         one
         for one in requests
@@ -77,8 +89,7 @@ def asked_for(member: Member) -> list[RequestRow]:
 
 def documents_of(member: Member) -> list[DocumentRow]:
     """What was sent and shared, latest first, without what was taken back."""
-    rows = Document.objects.for_member(member).order_by().values_list(*_DOCUMENT_COLUMNS)
-    documents = [DocumentRow(*row) for row in rows]
+    documents = [DocumentRow(*row) for row in _documents(member.pk)]
     return sorted(
         (one for one in documents if one.is_shown), key=lambda one: one.sent_at, reverse=True
     )

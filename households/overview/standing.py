@@ -119,7 +119,7 @@ class Standing:
 def standing_of(member: Member) -> Standing:
     """One query."""
     age = member.age
-    asked = {
+    asked: dict[str, int | str] = {
         "member": member.pk,
         "email_key": member.email_key,
         "age": -1 if age is None else age,

@@ -15,7 +15,7 @@ from households.record.archive import LeftOut, write_zip
 from households.record.fhir_bundle import record_json, response_json
 from households.record.filled_forms import submission_of
 from households.record.plain_text import plain_text
-from households.record.reading import Record, record_of
+from households.record.reading import Record, bare_record
 from households.record.typesetting import form_pdf, record_pdf
 from households.record.words import form_chapter
 
@@ -85,13 +85,7 @@ def form_file(response: QuestionnaireResponse, practice: Practice, how: FormForm
         case FormFormat.PDF:
             data = form_pdf(response, practice)
         case FormFormat.FHIR:
-            record = record_of(
-                response.member,
-                practice=practice,
-                with_history=False,
-                with_documents=False,
-                with_forms=False,
-            )
+            record = bare_record(response.member, practice)
             data = response_json(record, response)
         case FormFormat.TEXT:
             data = plain_text(form_chapter(response)).encode()

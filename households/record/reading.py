@@ -152,6 +152,25 @@ def record_of(
     )
 
 
+def bare_record(member: Member, practice: Practice) -> Record:
+    """Whose it is and nothing else, for one thing of theirs alone. No query."""
+    return Record(
+        member=member,
+        practice=practice,
+        made_at=timezone.now(),
+        details=None,
+        contacts=[],
+        coverages=[],
+        sections=[],
+        withheld=[],
+        documents=[],
+        responses=[],
+        submissions={},
+        accepted_details=[],
+        accepted_history=[],
+    )
+
+
 def sent_forms(member: Member) -> models.QuerySet[QuestionnaireResponse]:
     """What was sent and not taken back, with all that is needed to read it. A draft is no record."""
     return (

@@ -44,9 +44,11 @@ def staff_paths(site: AdminSite) -> list[URLPattern]:
         route = f"record/<int:member_pk>/{how.value}/"
         paths.append(path(route, view, {"how": how}, name=f"record_{how.value}"))
     for form_how in FormFormat:
-        view = site.admin_view(require_safe(_form_download))
+        form_view = site.admin_view(require_safe(_form_download))
         route = f"record/<int:member_pk>/form/<int:number>/{form_how.value}/"
-        paths.append(path(route, view, {"how": form_how}, name=f"record_form_{form_how.value}"))
+        paths.append(
+            path(route, form_view, {"how": form_how}, name=f"record_form_{form_how.value}")
+        )
     return paths
 
 

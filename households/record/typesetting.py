@@ -135,9 +135,10 @@ def _shown_form(response: QuestionnaireResponse, practice: Practice) -> dict[str
     member, signature = response.member, signature_of(response)
     sent = moment_words(submission_of(response).sent_at)
     paragraphs = clean(signature.text).split("\n\n") if signature is not None else []
+    title = one_line(response.version.questionnaire.title)
     return {
         **_frame(member, practice),
-        "title": one_line(response.version.questionnaire.title),
+        "title": title,
         "about": one_line(member.full_name),
         "made": _("Sent %(at)s") % {"at": sent},
         "notes": [],
@@ -145,7 +146,7 @@ def _shown_form(response: QuestionnaireResponse, practice: Practice) -> dict[str
         "not_given": _("Not given"),
         "sections": [
             {
-                "title": section.title,
+                "title": _("Answers") if section.title == title else section.title,
                 "parts": [{"title": part.title, "rows": part.rows} for part in section.parts],
             }
             for section in sections_in_words(response)

@@ -48,7 +48,7 @@ class Server:
             self.port = free.getsockname()[1]
         command = [sys.executable, "-m", "gunicorn", application]
         command += ["--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4"]
-        command += ["--worker-class", "gthread", "--log-level", "error", *settings]
+        command += ["--log-level", "error", *(settings or ["--worker-class", "gthread"])]
         self.process = subprocess.Popen(command, env={**os.environ, **environment})
         self.cookies: dict[str, str] = {}
         for _try in range(100):

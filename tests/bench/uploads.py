@@ -18,11 +18,13 @@ ROUNDS = 9
 TRIES = 3
 SIZES_MB = (10, 25)
 PIECE = 64 * 1024  # Django's
-# The least that has to be reached. What every sending costs, large or small (its page, a program that reads
-# the file, three waits for the disk), is half the time of 10 MB and no more of those 10 MB's writing.
+# The least that has to be reached, against a thread with the same duty: the bytes lie on the disk, and not in
+# memory that a power cut takes. Without that duty the ratio is printed, and has no limit: waiting for the disk
+# alone takes longer than writing to memory and hashing. What every sending costs, large or small (its page, a
+# program that reads the file, three waits for the disk), is half the time of 10 MB.
 LIMITS = {
     "upload of 10 MB / write, hash and fsync": 0.4,
-    "upload of 25 MB / write and hash": 0.4,
+    "upload of 25 MB / write, hash and fsync": 0.5,
 }
 
 
@@ -48,6 +50,7 @@ def measure(post: Callable[[bytes, str], int], folder: Path) -> dict[str, float]
         median = {name: statistics.median(seconds) for name, seconds in rounds.items()}
         speed = {name: len(paper) / 1e6 / seconds for name, seconds in median.items()}
         print(", ".join(f"{name} {value:.0f} MB/s" for name, value in reversed(speed.items())))
+        print(f"{upload} / write and hash, in memory {speed[upload] / speed['write and hash']:.2f}")
         for name, value in speed.items():
             if name != upload:
                 figures[f"{upload} / {name}"] = round(speed[upload] / value, 3)

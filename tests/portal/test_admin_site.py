@@ -15,6 +15,7 @@ from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount, StaffAccount
 from households.demographics.models import Contact
 from households.documents.models import Document, DocumentRequest
+from households.intake.models import QuestionnaireVersion, ValueSet
 from households.models import Member, Practice
 from households.submissions.models import Submission
 from tests.cast import NURSE_PASSWORD, PASSWORD, pick, sign_in, sign_in_as_staff
@@ -24,7 +25,7 @@ from tests.pages import fields_of, text_of
 ADMIN_FORM = {"username": "nurse@example.org", "password": NURSE_PASSWORD}
 
 
-KINDS = {"demographics": "demographics", "history": "history"}
+KINDS = {"demographics": "demographics", "history": "history", "intake": "form"}
 ROW = re.compile(r"<(?:path:object_id|int:pk|id)>")
 
 
@@ -50,6 +51,8 @@ def _filled(route: str) -> str:
     kind = KINDS.get(route.split("/")[2], Submission.Kind.DOCUMENT)
     submission = Submission.objects.filter(kind=kind).first()
     route = route.replace("<int:submission_pk>", str(getattr(submission, "pk", 1)))
+    version = QuestionnaireVersion.objects.first()
+    route = route.replace("<int:version_pk>", str(getattr(version, "pk", 1)))
     contact = Contact.objects.first()
     route = route.replace("<uuid:row>", str(getattr(contact, "public_id", uuid.uuid4())))
     route = route.replace("<int:number>", "1").replace("<slug:field>", "address")
@@ -64,7 +67,7 @@ OPEN_TO_ALL = {"/admin/login/", "/admin/jsi18n/"}
 
 
 @pytest.fixture
-def one_of_each(cast) -> None:
+def one_of_each(cast, forms) -> None:
     """A row behind every address: for a missing one Django answers before it asks for permission."""
     Group.objects.create(name="Front desk")
     Practice.objects.create(pk=1)
@@ -75,6 +78,11 @@ def one_of_each(cast) -> None:
     assert Document.objects.exists()
     DocumentRequest.objects.create(member=cast.mia, what="Insurance card, both sides")
     Contact.objects.create(member=cast.mia, name="Grandma", relationship="GRPRN")
+    form = forms.form(needs_signature=True)
+    forms.ask(form)
+    forms.ask_one(form, cast.mia)
+    forms.sign(forms.send(form, cast.mia))
+    ValueSet.objects.create(url="https://practice.example/ValueSet/some", title="Some")
     for page, typed in {
         "demographics/occupation/": {"occupation": "Dancer"},
         "history/allergies/add/": {"substance": "Penicillin"},
@@ -175,7 +183,7 @@ def test_the_index_is_grouped_by_job(cast, client):
     sign_in_as_staff(client)
     answer = client.get("/admin/")
     groups = [group["name"] for group in answer.context_data["app_list"]]
-    assert groups == ["Families", "Inbox", "Practice", "Staff", "Audit"]
+    assert groups == ["Families", "Inbox", "Forms", "Practice", "Staff", "Audit"]
     text = text_of(answer)
     assert "Harbor Family Medicine: staff" in text
     for entry in [

@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts import passwords
 from accounts.models import HouseholdAccount, StaffAccount
 from households.documents.models import Document, DocumentRequest
+from households.intake.models import Ask, MemberAsk, Questionnaire, QuestionnaireVersion
 from households.models import Member, MemberOwned, Practice
 from households.submissions.models import Submission
 from portal import demo
@@ -32,6 +33,9 @@ def remove_charts() -> None:
     """They hold on to the people they are about, and to what they came in."""
     owned = [model for model in apps.get_models() if issubclass(model, MemberOwned)]
     for model in sorted(owned, key=[DocumentRequest, Submission].count):
+        model.objects.all().delete()
+    # Of the practice's own: who published and who asked.
+    for model in (Ask, QuestionnaireVersion, Questionnaire):
         model.objects.all().delete()
 
 
@@ -216,3 +220,24 @@ def test_staff_have_something_of_each_kind_to_look_at(client, db):
     for submission in waiting:
         page = f"/admin/submissions/submission/{submission.pk}/change/"
         assert "Mia Rivera, 2016/04/27" in text_of(client.get(page, follow=True))
+
+
+# --- forms ----------------------------------------------------------------------------
+
+
+def test_the_family_is_asked_three_forms_and_the_practice_has_more(db):
+    demo.load_demo()
+    published = QuestionnaireVersion.objects.filter(status="published")
+    assert {one.questionnaire.title for one in published.select_related("questionnaire")} == {
+        "Mood in the last two weeks (PHQ-9)",
+        "New patient: medical, family and social history",
+        "Consent to treat",
+    }
+    assert Questionnaire.objects.count() == 9
+    assert Questionnaire.objects.get(title="Consent to treat").is_consent
+    assert Ask.objects.get().whom == Ask.Whom.EVERYONE
+    asked = {(one.member.first_name, one.questionnaire.title) for one in MemberAsk.objects.all()}
+    assert asked == {
+        ("Mia", "New patient: medical, family and social history"),
+        ("Elena", "Mood in the last two weeks (PHQ-9)"),
+    }

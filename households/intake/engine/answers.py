@@ -77,15 +77,14 @@ def _same_coding(mine: dict, theirs: dict) -> bool:
 
 def _same_unit(mine: dict, theirs: dict) -> bool:
     """The same code, or the same word where one side has no code; two without any unit agree."""
-    if mine.get("code") and theirs.get("code"):
-        return bool(mine["code"] == theirs["code"])
-    return not ({_unit(mine), _unit(theirs)} - {""}) or bool(
-        {mine.get("code"), mine.get("unit")} & {theirs.get("code"), theirs.get("unit")} - {None, ""}
-    )
+    codes = text(mine.get("code")), text(theirs.get("code"))
+    if all(codes):
+        return codes[0] == codes[1]
+    return _units(mine) == _units(theirs) or bool(_units(mine) & _units(theirs))
 
 
-def _unit(quantity: dict) -> str:
-    return text(quantity.get("code")) or text(quantity.get("unit"))
+def _units(quantity: dict) -> set[str]:
+    return {text(quantity.get("code")), text(quantity.get("unit"))} - {""}
 
 
 def compared(one: dict, other: dict) -> int | None:

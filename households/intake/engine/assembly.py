@@ -25,8 +25,7 @@ def assembled(form: JSON, on_file: Mapping[str, JSON]) -> tuple[JSON, list[Findi
     """The form with the questions of the forms that it names, and what was done. `on_file`: Questionnaires
     by address, without version. What is not among them stays as it is: lint names it. A form that
     contains itself is put in once on each way down."""
-    names = {item_name for item, _parent in walk(form.get("item")) if (item_name := _named(item))}
-    if not names:
+    if not parts_named(form):
         return form, []
     whole = copy.deepcopy(form)
     findings: list[Finding] = []
@@ -35,6 +34,11 @@ def assembled(form: JSON, on_file: Mapping[str, JSON]) -> tuple[JSON, list[Findi
     budget = [_MOST_ITEMS]
     _fill(whole, whole, on_file, taken, own, findings, budget)
     return whole, findings
+
+
+def parts_named(form: JSON) -> set[str]:
+    """The addresses of the forms that belong into this one."""
+    return {name for item, _parent in walk(form.get("item")) if (name := _named(item))}
 
 
 def _named(item: JSON) -> str:
@@ -102,9 +106,8 @@ def _renamed(part: JSON, item: JSON, taken: set[str]) -> JSON:
     prefix = next(
         (
             str(one.get("valueString", ""))
-            for child in children(item.get("extension"))
-            for one in [child]
-            if tail(str(child.get("url", ""))) == "linkIdPrefix"
+            for one in extensions(item)
+            if tail(one["url"]) == "linkIdPrefix"
         ),
         "",
     )

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import binascii
 import datetime
-import re
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from households.intake.engine.answers import compared, is_blank, same, unit_words, words_of
 from households.intake.engine.evaluation import Filled, evaluate
-from households.intake.engine.expressions import RESOURCE_TYPES
 from households.intake.engine.extensions import number, objects, text, value, value_key
 from households.intake.engine.parts import Definition, Item
 from households.intake.engine.patterns import fits
 from households.intake.engine.tree import Node
+from households.intake.engine.values import fault_of, resource_type_of
 
 # Kind: what the family reads. A translation is looked up by the sentence, before its values go in.
 SAYS = {
@@ -89,8 +89,8 @@ def problems_of(filled: Filled) -> list[Problem]:
     (not of hidden, read-only and calculated ones), in the order of the form."""
     problems = [
         Problem(node.path, node.item.link_id, kind, values)
-        for node in _asked(filled.nodes)
-        for kind, values in _wrong(node)
+        for node, beside in _asked(filled.nodes)
+        for kind, values in _wrong(node, beside)
     ]
     for node, constraint in filled.broken:
         if constraint.is_error and constraint.human:
@@ -99,39 +99,37 @@ def problems_of(filled: Filled) -> list[Problem]:
     return problems
 
 
-def _asked(nodes: list[Node]) -> Iterator[Node]:
+def _asked(nodes: list[Node]) -> Iterator[tuple[Node, list[Node]]]:
+    """What a family sees, each with what stands on its level."""
     for node in nodes:
         if node.is_enabled and not node.item.is_hidden:
-            yield node
+            yield node, nodes
             yield from _asked(node.children)
 
 
-def _wrong(node: Node) -> Iterator[Found]:
+def _wrong(node: Node, beside: list[Node]) -> Iterator[Found]:
     item = node.item
     if item.type == "group":
-        yield from _wrong_group(node)
+        if node.instance == 0:
+            yield from _wrong_group(
+                [each for each in beside if each.item is item and each.under == node.under]
+            )
     elif item.is_question and not item.read_only and not item.is_calculated:
         answers = [answer for answer in node.answers if not is_blank(answer)]
         yield from _wrong_count(item, len(answers))
-        # Of several answers the first that is wrong is enough to read.
-        yield from next(filter(None, (list(_wrong_value(node, each)) for each in answers)), [])
+        # Of all that is wrong with the answers, the first is enough to read.
+        faults = (fault for answer in answers for fault in _wrong_value(node, answer))
+        yield from islice(faults, 1)
         yield from _wrong_together(node, answers)
 
 
-def _wrong_group(node: Node) -> Iterator[Found]:
-    item = node.item
-    if node.instance:
-        return
-    if item.required and not _has_answers(node):
-        yield "required-group", {}
-    siblings = [
-        other
-        for other in (node.parent.children if node.parent else [])
-        if other.item is item and other.under == node.under
-    ] or [node]
-    count = sum(_has_answers(each) for each in siblings)
+def _wrong_group(instances: list[Node]) -> Iterator[Found]:
+    item = instances[0].item
+    count = sum(_has_answers(each) for each in instances)
     if item.repeats and item.min_occurs is not None and count < item.min_occurs:
         yield "min-entries", {"limit": str(item.min_occurs)}
+    elif item.required and not count:
+        yield "required-group", {}
     if item.repeats and item.max_occurs is not None and count > item.max_occurs:
         yield "max-entries", {"limit": str(item.max_occurs)}
 
@@ -162,19 +160,6 @@ def _wrong_together(node: Node, answers: list[dict]) -> Iterator[Found]:
 
 # One value ------------------------------------------------------------------------------------------
 
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
-_DATE_TIME = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d))?)?)?")
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?")
-_UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_OID = re.compile(r"urn:oid:[0-2](\.(0|[1-9]\d*))+")
-_WEB = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s\\/?#]+[^\s\\]*")
-_OTHER = re.compile(r"(?!urn:(uuid|oid):)[A-Za-z][A-Za-z0-9+.-]+:(?!//)[^\s\\]+")
-_RELATIVE = re.compile(r"(?![A-Za-z]+:)[^\s\\]+")
-_RESOURCE = re.compile(
-    r"(?:https?://\S+/)?([A-Za-z]+)/[A-Za-z0-9.-]{1,64}(/_history/[A-Za-z0-9.-]{1,64})?"
-)
-_INT32 = 2**31
-
 
 def _wrong_value(node: Node, answer: dict) -> Iterator[Found]:
     item = node.item
@@ -182,9 +167,9 @@ def _wrong_value(node: Node, answer: dict) -> Iterator[Found]:
     if key not in item.answer_keys:
         yield "type", {}
         return
-    check = _KINDS.get(key)
-    if check is not None and (kind := check(held)) is not None:
-        yield kind, {}
+    fault = fault_of(key, held)
+    if fault is not None:
+        yield fault, {}
         return
     yield from _wrong_choice(node, answer)
     if key == "valueString":
@@ -207,82 +192,6 @@ def _wrong_value(node: Node, answer: dict) -> Iterator[Found]:
         )
     yield from _wrong_places(item, held)
     yield from _wrong_limits(node, answer)
-
-
-def _is_boolean(held: Any) -> str | None:
-    return None if isinstance(held, bool) else "type"
-
-
-def _is_integer(held: Any) -> str | None:
-    is_one = isinstance(held, int) and not isinstance(held, bool) and -_INT32 <= held < _INT32
-    return None if is_one else "whole-number"
-
-
-def _is_decimal(held: Any) -> str | None:
-    return None if not isinstance(held, str) and number(held) is not None else "number"
-
-
-def _is_text(held: Any) -> str | None:
-    return None if isinstance(held, str) else "type"
-
-
-def _is_date(held: Any) -> str | None:
-    return None if isinstance(held, str) and _DATE.fullmatch(held) and _exists(held) else "date"
-
-
-def _is_date_time(held: Any) -> str | None:
-    is_one = isinstance(held, str) and _DATE_TIME.fullmatch(held) and _exists(held)
-    return None if is_one else "date-time"
-
-
-def _exists(held: str) -> bool:
-    """Whether the calendar and the clock have it; of a year and month alone, whether it has the month."""
-    day, _, clock = held.partition("T")
-    try:
-        datetime.date.fromisoformat((day + "-01-01")[:10])
-        return not clock or bool(datetime.datetime.fromisoformat(held[:19]))
-    except ValueError:
-        return False
-
-
-def _is_time(held: Any) -> str | None:
-    return None if isinstance(held, str) and _TIME.fullmatch(held) else "time"
-
-
-def _is_address(held: Any) -> str | None:
-    forms = (_UUID, _OID, _WEB, _OTHER, _RELATIVE)
-    is_one = isinstance(held, str) and any(form.fullmatch(held) for form in forms)
-    return None if is_one else "address"
-
-
-def _is_coding(held: Any) -> str | None:
-    is_one = isinstance(held, dict) and (text(held.get("code")) or text(held.get("display")))
-    return None if is_one else "coding"
-
-
-def _is_quantity(held: Any) -> str | None:
-    is_one = isinstance(held, dict) and _is_decimal(held.get("value")) is None
-    return None if is_one else "number"
-
-
-def _is_object(held: Any) -> str | None:
-    return None if isinstance(held, dict) else "type"
-
-
-_KINDS = {
-    "valueBoolean": _is_boolean,
-    "valueInteger": _is_integer,
-    "valueDecimal": _is_decimal,
-    "valueString": _is_text,
-    "valueDate": _is_date,
-    "valueDateTime": _is_date_time,
-    "valueTime": _is_time,
-    "valueUri": _is_address,
-    "valueCoding": _is_coding,
-    "valueQuantity": _is_quantity,
-    "valueAttachment": _is_object,
-    "valueReference": _is_object,
-}
 
 
 def _wrong_choice(node: Node, answer: dict) -> Iterator[Found]:
@@ -384,12 +293,10 @@ def _wrong_reference(item: Item, held: dict) -> Iterator[Found]:
         if not text(held.get("display")) and not held.get("identifier"):
             yield "reference", {}
         return
-    if reference.startswith("#") or _UUID.fullmatch(reference) or _OID.fullmatch(reference):
-        return
-    match = _RESOURCE.fullmatch(reference)
-    if match is None or match[1] not in RESOURCE_TYPES:
+    named = resource_type_of(reference)
+    if named is None:
         yield "reference", {}
-    elif item.resource_types and match[1] not in item.resource_types:
+    elif named and item.resource_types and named not in item.resource_types:
         yield "reference-type", {"types": ", ".join(item.resource_types)}
 
 
@@ -415,15 +322,16 @@ def check_response(definition: Definition, response: dict) -> list[Problem]:
     return problems
 
 
-def _misshapen(level: tuple[Item, ...], items: list[dict]) -> Iterator[Problem]:
+def _misshapen(
+    level: tuple[Item, ...], items: list[dict], within: Item | None = None
+) -> Iterator[Problem]:
     known = {item.link_id: item for item in reversed(level)}
-    helps = {child for item in level for child in _helps(item.parent)}
     seen: set[str] = set()
     for each in items:
         link_id = text(each.get("linkId"))
         item = known.get(link_id)
         if item is None:
-            if link_id not in helps:
+            if within is None or link_id not in _helps(within):
                 yield Problem("", link_id, "unknown-link-id")
             continue
         answers = objects(each.get("answer"))
@@ -433,12 +341,13 @@ def _misshapen(level: tuple[Item, ...], items: list[dict]) -> Iterator[Problem]:
             yield Problem("", link_id, "repeats")
         seen.add(link_id)
         for inner in [each, *answers]:
-            yield from _misshapen(item.children, objects(inner.get("item")))
+            yield from _misshapen(item.children, objects(inner.get("item")), item)
 
 
-def _helps(item: Item | None) -> Iterator[str]:
+def _helps(item: Item) -> set[str]:
     """Link ids of the texts that went into the words of their question."""
-    if item is not None:
-        for each in objects(item.raw.get("item")):
-            if each.get("type") == "display":
-                yield text(each.get("linkId"))
+    return {
+        text(each.get("linkId"))
+        for each in objects(item.raw.get("item"))
+        if each.get("type") == "display"
+    }

@@ -10,26 +10,11 @@ from typing import Any
 REFUSE, REPAIR, WARN = "refuse", "repair", "warn"
 
 TYPES = frozenset(
-    [
-        "group",
-        "display",
-        "question",
-        "boolean",
-        "decimal",
-        "integer",
-        "date",
-        "dateTime",
-        "time",
-        "string",
-        "text",
-        "url",
-        "choice",
-        "open-choice",
-        "attachment",
-        "reference",
-        "quantity",
-    ]
-) - {"question"}
+    {
+        *("group", "display", "boolean", "decimal", "integer", "date", "dateTime", "time"),
+        *("string", "text", "url", "choice", "open-choice", "attachment", "reference", "quantity"),
+    }
+)
 
 JSON = dict[str, Any]
 
@@ -46,6 +31,12 @@ class Finding:
 
     def as_json(self) -> dict[str, str]:
         return asdict(self)
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """Each once, worst first."""
+    levels = (REFUSE, REPAIR, WARN)
+    return sorted(dict.fromkeys(findings), key=lambda finding: levels.index(finding.level))
 
 
 def named(item: JSON) -> str:

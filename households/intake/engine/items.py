@@ -144,9 +144,9 @@ class _Reader:
 
 def _type(element: dict) -> str:
     """One of FHIR R4's; R5's "coding" and what nobody knows as the nearest of them."""
-    named = element.get("type")
+    named = text(element.get("type"))
     if named in ANSWER_KEYS or named in ("group", "display"):
-        return str(named)
+        return named
     if named == "coding":
         constraint = element.get("answerConstraint")
         return "open-choice" if constraint == "optionsOrString" else "choice"
@@ -196,7 +196,8 @@ def _read_limits(item: Item, element: dict, scope: Scope) -> None:
     item.regex = _pattern(text(value_of(element, FHIR + "regex")))
     item.max_decimal_places = whole(value_of(element, FHIR + "maxDecimalPlaces"))
     item.min_occurs = whole(value_of(element, FHIR + "questionnaire-minOccurs"))
-    item.max_occurs = whole(value_of(element, FHIR + "questionnaire-maxOccurs"))
+    # Real files say 0 where they mean that there is no limit; nobody asks what must not be answered.
+    item.max_occurs = whole(value_of(element, FHIR + "questionnaire-maxOccurs")) or None
     unit = value_of(element, FHIR + "questionnaire-unit")
     item.unit = unit if isinstance(unit, dict) else None
     item.mime_types = tuple(
@@ -231,7 +232,7 @@ def _limit(element: dict, *urls: str) -> dict | None:
     for url in urls:
         for extension in all_of(element, url):
             key = value_key(extension)
-            if key:
+            if key and isinstance(extension[key], dict) is (key == "valueQuantity"):
                 return {key: extension[key]}
     return None
 

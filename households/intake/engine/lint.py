@@ -22,6 +22,7 @@ from households.intake.engine.findings import (
     Finding,
     children,
     extensions,
+    in_order,
     named,
     tail,
     value_of,
@@ -36,7 +37,6 @@ from households.intake.engine.value_sets import ValueSets
 MOST_ITEMS = 3000
 DEEPEST = 20
 _MOST_NAMED = 5
-_ORDER = {REFUSE: 0, REPAIR: 1, WARN: 2}
 
 # Items whose answers may mean danger, by LOINC code and by their usual words, and from which weight on.
 _DANGEROUS_CODES = {"44260-8", "71354-5"}
@@ -78,7 +78,7 @@ def linted(questionnaire: JSON, lists_on_file: Container[str] = ()) -> Linted:
         *_mark_dangers(form),
     ]
     findings += looked(form, lists_on_file)
-    return Linted(form, sorted(_once(findings), key=lambda finding: _ORDER[finding.level]))
+    return Linted(form, in_order(findings))
 
 
 def looked(form: JSON, lists_on_file: Container[str] = ()) -> list[Finding]:
@@ -119,12 +119,13 @@ def _mark_dangers(form: JSON) -> Iterator[Finding]:
             continue
         if any(one["url"] == profile.OWN for one in extensions(item)):
             continue
-        codes = {code.get("code") for code in children(item.get("code"))}
+        codes = {str(code.get("code")) for code in children(item.get("code"))}
         text = str(item.get("text", "")).lower()
         if not codes & _DANGEROUS_CODES and not any(word in text for word in _DANGEROUS_WORDS):
             continue
         if item.get("type") == "boolean":
-            mark, when = {"valueBoolean": True}, "“Yes”"
+            mark: JSON = {"valueBoolean": True}
+            when = "“Yes”"
         elif item.get("type") in ("choice", "open-choice", "integer", "decimal"):
             mark, when = {"valueInteger": 1}, "an answer of weight 1 or more"
         else:
@@ -224,7 +225,7 @@ def _limits(form: JSON) -> Iterator[Finding]:
         values = {tail(one["url"]): value_of(one, "value")[1] for one in extensions(item)}
         for low, high in (("minValue", "maxValue"), ("minOccurs", "maxOccurs")):
             least, most = values.get(low), values.get(high)
-            if _is_number(least) and _is_number(most) and least > most:
+            if _is_number(least) and _is_number(most) and least > most:  # type: ignore[operator] # numbers
                 says = f"{named(item)}: the least ({least}) is above the most ({most}): no answer fits."
                 yield Finding(WARN, "limits", item["linkId"], says)
 
@@ -357,7 +358,3 @@ def _ids(items: list[JSON] | list[JSON | None]) -> str:
     names = list(dict.fromkeys(str(item.get("linkId")) for item in items if item is not None))
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
-
-
-def _once(findings: list[Finding]) -> list[Finding]:
-    return list(dict.fromkeys(findings))

@@ -82,8 +82,8 @@ class Item:
     link_id: str
     type: str
     text: str
-    parent: Item | None = None
-    children: tuple[Item, ...] = ()
+    parent: Item | None = field(default=None, repr=False)
+    children: tuple[Item, ...] = field(default=(), repr=False)
     prefix: str = ""
     help: str = ""
     codes: tuple[dict, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from households.intake.engine.answers import is_blank, option_of, plain, same, weighed
@@ -222,7 +222,9 @@ def answer_of(item: Item, value: Any) -> dict | None:
         return _chosen(item, value)
     read = number(value)
     if item.type == "integer":
-        return None if read is None else {"valueInteger": int(read.to_integral_value())}
+        return (
+            None if read is None else {"valueInteger": int(read.to_integral_value(ROUND_HALF_UP))}
+        )
     if item.type == "decimal":
         return None if read is None else {"valueDecimal": plain(read)}
     if item.type == "quantity":

@@ -24,16 +24,16 @@ MOST_ANSWERS = 500
 class Node:
     """One question, text or instance of a group in one filled form."""
 
-    item: Item
+    item: Item = field(repr=False)
     path: str
-    parent: Node | None = None
+    parent: Node | None = field(default=None, repr=False)
     # Of a repeating group: which one, from 0.
     instance: int = 0
     # Under a question: to which of its answers this belongs.
     under: int = 0
     # Without the questions under them; those are nodes.
     answers: list[dict] = field(default_factory=list)
-    children: list[Node] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list, repr=False)
     is_enabled: bool = True
     # Choices that an expression of the form gives or takes away; None where the item's own hold.
     own_options: tuple[Option, ...] | None = None
@@ -115,11 +115,13 @@ def _instances(
 def _question(item: Item, found: list[dict], parent: Node | None, path: str, under: int) -> Node:
     node = Node(item, path, parent, 0, under)
     answers = [answer for each in found for answer in objects(each.get("answer"))][:MOST_ANSWERS]
-    # R4 lets questions under a question stand under its item, too, where nobody answered it.
-    loose = [inner for each in found for inner in objects(each.get("item"))]
-    node.answers = [bare(answer) for answer in answers]
+    # An answer without a value only holds what is answered under a question that nobody answered.
+    valued = [answer for answer in answers if not is_blank(answer)]
+    node.answers = [bare(answer) for answer in valued]
     if item.children:
-        below = [objects(answer.get("item")) for answer in answers] or [[]]
+        # R4 lets that stand under the item itself, too.
+        loose = [inner for each in found for inner in objects(each.get("item"))]
+        below = [objects(answer.get("item")) for answer in valued or answers[:1]] or [[]]
         below[0] = below[0] + loose
         for number, inner in enumerate(below):
             node.children += _level(item.children, inner, node, f"{path}-{number}.", number)
@@ -157,8 +159,6 @@ def _answers(node: Node, *, with_disabled: bool) -> list[dict]:
         inner = shed(
             [child for child in node.children if child.under == number], with_disabled=with_disabled
         )
-        if is_blank(answer):
-            answer = {}
         if answer or inner:
             answers.append({**answer, "item": inner} if inner else answer)
     return answers

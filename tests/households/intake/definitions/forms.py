@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 
 def item(link_id: str, kind: str = "string", **more: Any) -> dict[str, Any]:
@@ -32,3 +35,8 @@ def value_set(url: str = "https://forms.example/colours", *codes: str) -> dict[s
         "status": "active",
         "compose": {"include": [{"system": "urn:test", "concept": concepts}]},
     }
+
+
+def upload(resource: Any, name: str = "form.json") -> SimpleUploadedFile:
+    data = resource if isinstance(resource, bytes) else json.dumps(resource).encode()
+    return SimpleUploadedFile(name, data, content_type="application/json")

@@ -1,5 +1,5 @@
-"""Forms, requests for them and what families sent of them, as rows: what this folder is about is who is
-asked, and what becomes of what was sent."""
+"""Forms, requests for them and what families sent of them, as rows: for tests that are not about the pages
+which make them."""
 
 from __future__ import annotations
 
