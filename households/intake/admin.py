@@ -7,3 +7,4 @@ from households.intake import definition_admin as definition_admin
 from households.intake import member_ask_admin as member_ask_admin
 from households.intake import review as review
 from households.intake import value_set_admin as value_set_admin
+from households.intake import version_admin as version_admin

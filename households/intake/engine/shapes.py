@@ -10,12 +10,21 @@ from households.intake.engine.findings import JSON, REPAIR, WARN, Finding
 
 _TEXTS = frozenset(
     {
-        *("linkId", "type", "url", "answerValueSet", "operator", "enableBehavior", "question"),
-        *("system", "display", "status", "title", "name", "id", "publisher", "version", "language"),
-        *("expression", "resourceType", "valueString", "valueCanonical", "valueUri", "valueCode"),
-        *("answerString", "valueMarkdown", "answerDate", "answerDateTime", "answerTime", "prefix"),
+        *("url", "operator", "question", "system", "display", "id", "language", "expression"),
+        *(
+            "resourceType",
+            "valueString",
+            "valueCanonical",
+            "valueUri",
+            "valueCode",
+            "valueMarkdown",
+        ),
+        *("answerString", "answerDate", "answerDateTime", "answerTime"),
     }
 )
+# Text in a form and in its items, and something else in other parts of it: an identifier has a "type" too.
+_TEXTS_OF_FORM = frozenset({"status", "title", "name", "version", "publisher"})
+_TEXTS_OF_ITEM = frozenset({"linkId", "type", "prefix", "answerValueSet", "enableBehavior"})
 _OBJECTS = frozenset(
     {"item", "extension", "modifierExtension", "enableWhen", "contained", "initial"}
 )
@@ -31,9 +40,9 @@ _SAID_LATER = frozenset({"answerDate", "answerDateTime", "answerTime", "answerSt
 def mend_shapes(form: JSON) -> Iterator[Finding]:
     """Mends in place. Goes down without recursion."""
     empty = 0
-    waiting: list[tuple[Any, str]] = [(form, "")]
+    waiting: list[tuple[Any, str, frozenset[str]]] = [(form, "", _TEXTS | _TEXTS_OF_FORM)]
     while waiting:
-        node, link_id = waiting.pop()
+        node, link_id, texts = waiting.pop()
         if isinstance(node, dict):
             own = node.get("linkId")
             link_id = own if isinstance(own, str) else link_id
@@ -42,13 +51,16 @@ def mend_shapes(form: JSON) -> Iterator[Finding]:
                     empty += 1
                     del node[key]
                 else:
-                    yield from _mend(node, key, link_id)
-            waiting.extend((value, link_id) for value in node.values())
+                    yield from _mend(node, key, link_id, texts)
+            waiting.extend(
+                (value, link_id, _TEXTS | _TEXTS_OF_ITEM if key == "item" else _TEXTS)
+                for key, value in node.items()
+            )
         elif isinstance(node, list):
             kept = [one for one in node if not _is_empty(one)]
             empty += len(node) - len(kept)
             node[:] = kept
-            waiting.extend((one, link_id) for one in node)
+            waiting.extend((one, link_id, texts) for one in node)
     if empty:
         says = f"{empty} empty elements were left out: FHIR has none."
         yield Finding(WARN, "empty-elements", "", says)
@@ -58,9 +70,9 @@ def _is_empty(value: Any) -> bool:
     return value is None or value in ("", [], {})
 
 
-def _mend(node: JSON, key: str, link_id: str) -> Iterator[Finding]:
+def _mend(node: JSON, key: str, link_id: str, texts: frozenset[str]) -> Iterator[Finding]:
     value = node[key]
-    if key in _TEXTS and not isinstance(value, str):
+    if key in texts and not isinstance(value, str):
         if key in _SAID_LATER:
             return
         if key in _NUMBERS_TOO and isinstance(value, (int, float)) and not isinstance(value, bool):
