@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.forms import PlainForm
 from accounts.widgets import Radios, TextBox, Ticks
 from households.documents.forms import SeveralFilesField, SeveralFilesInput
-from households.intake import inputs
+from households.intake import inputs, typed
 from households.intake.engine.evaluation import Node
 from households.intake.filling import Change, base_of
 from households.intake.models import Signature
@@ -74,7 +74,7 @@ class ReadPage:
         self.bases = shown_of(posted.get(SHOWN, ""))
         self.changes: list[Change] = []
         # Path: the box and what to type instead.
-        self.unreadable: dict[str, inputs.Unreadable] = {}
+        self.unreadable: dict[str, typed.Unreadable] = {}
         self.typed: dict[str, dict[str, Any]] = {}
         for path, base in self.bases.items():
             node = nodes.get(path)
@@ -88,8 +88,8 @@ class ReadPage:
             self.typed[path] = raw
             try:
                 values = {name: field.clean(raw[name]) for name, field in fields.items()}
-                answers = inputs.answers_from(node, values)
-            except inputs.Unreadable as error:
+                answers = typed.answers_from(node, values)
+            except typed.Unreadable as error:
                 self.unreadable[path] = error
             else:
                 self.changes.append(Change(path, answers, base))

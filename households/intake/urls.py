@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from households.intake import fill_views, views
+from households.intake import check_views, file_views, fill_views, views
 
 urlpatterns = [
     path("", views.form_list, name="forms"),
@@ -11,6 +11,6 @@ urlpatterns = [
     path("<uuid:public_id>/correct/", views.form_correct, name="form_correct"),
     path("<uuid:public_id>/discard/", views.form_discard, name="form_discard"),
     path("<uuid:public_id>/page/<slug:page>/", fill_views.form_page, name="form_page"),
-    path("<uuid:public_id>/file/<str:path>/", fill_views.form_file, name="form_file"),
-    path("<uuid:public_id>/check/", fill_views.form_check, name="form_check"),
+    path("<uuid:public_id>/file/<str:path>/", file_views.form_file, name="form_file"),
+    path("<uuid:public_id>/check/", check_views.form_check, name="form_check"),
 ]
