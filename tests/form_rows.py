@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from households.intake.definitions import sha256_of
 from households.intake.models import (
     Ask,
     MemberAsk,
@@ -43,13 +44,14 @@ class Forms:
         before = QuestionnaireVersion.objects.filter(questionnaire=form)
         before.filter(status="published").update(status="retired")
         number = before.count() + 1
+        definition = definition or definition_of_one_question(form, number)
         return QuestionnaireVersion.objects.create(
             questionnaire=form,
             number=number,
             version=str(number),
             status="published",
-            definition=definition or definition_of_one_question(form, number),
-            sha256="0" * 64,
+            definition=definition,
+            sha256=sha256_of(definition),
             **{"published_at": timezone.now(), **columns},
         )
 

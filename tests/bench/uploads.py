@@ -19,9 +19,9 @@ TRIES = 3
 SIZES_MB = (10, 25)
 PIECE = 64 * 1024  # Django's
 # The least that has to be reached, against a thread with the same duty: the bytes lie on the disk, and not in
-# memory that a power cut takes. Without that duty the ratio is printed, and has no limit: waiting for the disk
-# alone takes longer than writing to memory and hashing. What every sending costs, large or small (its page, a
-# program that reads the file, three waits for the disk), is half the time of 10 MB.
+# memory that a power cut takes. Without that duty the ratio is printed, and has no limit: waiting for the
+# disk alone takes longer than writing to memory and hashing. What every sending costs, large or small (its
+# page, a program that reads the file, three waits for the disk), is half the time of 10 MB.
 LIMITS = {
     "upload of 10 MB / write, hash and fsync": 0.4,
     "upload of 25 MB / write, hash and fsync": 0.5,

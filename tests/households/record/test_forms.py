@@ -426,3 +426,13 @@ def test_who_may_not_see_forms_gets_none(everything, cast):
     for kind in ("pdf", "fhir", "txt"):
         assert browser.get(f"{page}form/{everything.pk}/{kind}/").status_code == 403
     assert browser.get(f"{page}fhir/").status_code == 403  # nor the whole
+
+
+def test_the_staffs_page_of_a_form_leads_to_all_three(everything, cast, client):
+    sign_in_as_staff(client)
+    page = client.get(
+        f"/admin/intake/questionnaireresponse/of/{everything.submission_id}/", follow=True
+    )
+    for kind in ("pdf", "fhir", "txt"):
+        address = f"/admin/record/{cast.mia.pk}/form/{everything.pk}/{kind}/"
+        assert f'href="{address}"' in page.content.decode()
