@@ -142,7 +142,7 @@ def _load_forms(elena: Member, mia: Member, owner: StaffAccount) -> None:
     )
     soon = timezone.localdate() + datetime.timedelta(days=10)
     for member, name in ((mia, "medical-history"), (elena, "phq-9")):
-        MemberAsk.objects.create(  # type: ignore[misc] # the plugin reads the base's manager
+        MemberAsk.objects.create(
             member=member,
             questionnaire=published[name],
             due_on=soon,
