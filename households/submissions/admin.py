@@ -65,7 +65,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(Submission)
 class SubmissionAdmin(MemberOwnedAdmin):
-    list_display = ("thing", "born", "urgent", "what", "sent", "filled_in", "status", "handled_by")
+    list_display = ("thing", "born", "what", "urgent", "sent", "filled_in", "status", "handled_by")
     list_display_links = None
     list_filter = (StatusFilter, "kind")
 
