@@ -59,7 +59,7 @@ def test_what_was_taken_back_is_listed_only_when_asked_for(staff):
 def test_each_row_names_the_person_and_leads_to_the_thing(staff, cast):
     send("Mia", "2016/04/27", "red")
     answer = staff.get(SUBMISSIONS)
-    assert "Mia Rivera 2016/04/27 - Document" in text_of(answer)
+    assert "Mia Rivera 2016/04/27 Document" in text_of(answer)
     address = f"/admin/documents/document/of/{Submission.objects.get().pk}/"
     assert f'href="{address}"' in answer.content.decode()
     followed = staff.get(address, follow=True)
