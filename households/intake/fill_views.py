@@ -43,7 +43,7 @@ def form_page(
     on the page is missing or wrong."""
     filling = filling_of(member, public_id)
     if not filling.response.is_draft:
-        return sent_already(request, public_id)
+        return _sent_meanwhile(request, filling)
     if page not in {name_of(item.link_id) for item in filling.definition.walk()}:
         raise Http404
     if request.method != "POST":
@@ -59,7 +59,36 @@ def form_page(
     try:
         return _save(request, member, filling, page)
     except actions.IsSent:
-        return sent_already(request, public_id)
+        return _sent_meanwhile(request, filling_of(member, public_id))
+
+
+def _sent_meanwhile(request: MemberRequest, filling: Filling) -> HttpResponse:
+    """Another browser sent it while this page was open. What differs from what was sent is shown, so that it
+    can be copied into a correction."""
+    nodes = {node.path: node for node in filling.filled.walk()}
+    read = ReadPage(request.POST, nodes)
+    rows = [
+        (inputs.label_of(nodes[change.path].item), ", ".join(words))
+        for change in read.changes
+        if (words := words_of(nodes[change.path].item, change.answers))
+        and words != words_of(nodes[change.path].item, nodes[change.path].answers)
+    ]
+    rows += [
+        (
+            inputs.label_of(nodes[path].item),
+            " ".join(map(str, filter(None, read.typed[path].values()))),
+        )
+        for path in read.unreadable
+    ]
+    if not rows:
+        return sent_already(request, filling.response.public_id)
+    audit.record(audit.Action.SEND, "changed-meanwhile", request=request, object_type="form")
+    context = {
+        "questionnaire": filling.questionnaire,
+        "response": filling.response,
+        "rows": rows,
+    }
+    return render(request, "households/intake/sent_meanwhile.html", context, status=409)
 
 
 def _save(request: MemberRequest, member: Member, before: Filling, page: str) -> HttpResponse:

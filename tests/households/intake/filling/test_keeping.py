@@ -274,9 +274,16 @@ def test_what_is_typed_on_a_page_that_another_browser_switched_off_is_saved(mia,
 def test_a_page_of_what_was_sent_meanwhile_says_so(mia, cast):
     first = mia.begin(published())
     mia.send(mia.press(mia.press(mia.press(first, allergic="false"))))
-    answer = mia.press(first, note="too late")
-    assert "were sent already" in text_of(answer)
-    assert "too late" not in text_of(answer)
+    answer = mia.press(first, note="too late", born="4/27/2019")
+    assert answer.status_code == 409
+    assert "What you typed was not saved" in text_of(answer)
+    assert "Anything else? too late" in text_of(answer)
+    assert "When did it begin? 4/27/2019" in text_of(answer)
+    assert "note" not in answers(responses(cast.mia).get())
+    # A button pressed twice typed nothing else than what was sent: no fuss.
+    again = mia.press(first, allergic="false")
+    assert again.status_code == 200
+    assert "were sent already" in text_of(again)
 
 
 def test_two_answers_to_one_question_are_shown_side_by_side(mia, cast):
