@@ -22,7 +22,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from tests.bench import downloads, uploads
+from tests.bench import downloads, forms, uploads
 
 ROUNDS = 5
 REQUESTS = 300
@@ -36,6 +36,7 @@ AT_MOST = {
     "member home / floor": 1.5,
     "sign-in / one Argon2 hash": 1.3,
     "queries on a member page": 8,
+    **forms.LIMITS,
 }
 
 
@@ -110,13 +111,14 @@ def main() -> int:
             check=True,
         )
         os.environ.update(PORTAL_DATA=str(portal_data), PORTAL_LOCAL="1", PORTAL_DEMO="0")
-        queries = prepare_portal()
+        queries, form_ids = prepare_portal()
         floor = Server("tests.bench.floor:application", floor_environment)
         ours = ["portal.wsgi:application", "--config", "portal/web_server.py"]
         portal = Server(ours[0], {}, *ours[1:])
         telling = Server(ours[0], {"PORTAL_SENDFILE": "X-Accel-Redirect"}, *ours[1:])
         try:
             figures = measure(floor, portal)
+            figures |= measure_forms(portal, form_ids)
             figures |= measure_files(portal, telling, portal_data)
         finally:
             floor.stop()
@@ -126,9 +128,9 @@ def main() -> int:
     return report(figures)
 
 
-def prepare_portal() -> int:
-    """A practice with 2,000 members and one household to sign in. Returns the most queries that a
-    member page takes."""
+def prepare_portal() -> tuple[int, list[str]]:
+    """A practice with 2,000 members and one household to sign in, and its forms. Returns the most queries
+    that a member page takes, and the forms' ids."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
     import django
 
@@ -180,8 +182,9 @@ def prepare_portal() -> int:
         ) as seen:
             assert client.get(page).status_code == 200
         most = max(most, len(seen))
+    ids = forms.prepare()
     connection.close()
-    return most
+    return most, ids
 
 
 def measure(floor: Server, portal: Server) -> dict[str, float]:
@@ -215,6 +218,16 @@ def measure(floor: Server, portal: Server) -> dict[str, float]:
         "member home / floor": round(median["portal home"] / median["floor home"], 3),
         "sign-in / one Argon2 hash": round(median["portal sign-in"] / median["one hash"], 3),
     }
+
+
+def measure_forms(portal: Server, ids: list[str]) -> dict[str, float]:
+    portal.cookies = {}
+    portal.connection.close()
+    assert portal.post("/login/", {"email": EMAIL, "password": PASSWORD})[0] == 302
+    _status, home, _text = portal.post(
+        "/who/", {"first_name": "Mia", "date_of_birth": "2016/04/27"}
+    )
+    return forms.measure(portal, home, ids)
 
 
 def measure_files(portal: Server, telling: Server, data: Path) -> dict[str, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from weakref import ref
 
 from households.intake.engine.extensions import (
     FHIR,
@@ -97,7 +98,7 @@ class _Reader:
             link_id=link_id,
             type=_type(element),
             text=text(element.get("text")),
-            parent=parent,
+            inside=None if parent is None else ref(parent),
             prefix=text(element.get("prefix")),
             codes=tuple(objects(element.get("code"))),
             raw=element,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from weakref import ref
 
 from households.intake.engine.extensions import value_key
 
@@ -82,7 +83,8 @@ class Item:
     link_id: str
     type: str
     text: str
-    parent: Item | None = field(default=None, repr=False)
+    # Weak: a form that nobody uses any more is gone at once, and not when somebody looks for circles.
+    inside: ref[Item] | None = field(default=None, repr=False)
     children: tuple[Item, ...] = field(default=(), repr=False)
     prefix: str = ""
     help: str = ""
@@ -131,6 +133,10 @@ class Item:
     is_danger_if_yes: bool = False
     # The item as the form has it (%qitem).
     raw: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def parent(self) -> Item | None:
+        return None if self.inside is None else self.inside()
 
     @property
     def is_question(self) -> bool:
