@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 
+from households.intake.building.scores import band_of
 from households.intake.bundled import bundled_lists
 from households.intake.engine.evaluation import begin, evaluate, put
 from households.intake.engine.items import read_definition
@@ -76,3 +77,19 @@ def test_bundled_lists_have_choices_and_words():
         assert all(concept["code"] and concept["display"] for concept in one["concepts"])
         # Their sharing terms would not let us (FORMS.md 4).
         assert "snomed" not in str(one["concepts"])
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "says"),
+    [
+        ("phq-9", 0, "minimal"),
+        ("phq-9", 10, "moderate"),
+        ("phq-9", 27, "severe"),
+        ("phq-2", 3, "ask the PHQ-9"),
+        ("gad-7", 14, "moderate"),
+    ],
+)
+def test_staff_read_what_a_score_means(name, points, says):
+    definition = read_definition(starter(name).definition)
+    (score,) = [item for item in definition.walk() if item.is_calculated]
+    assert band_of(score.raw, points) == says
