@@ -20,8 +20,9 @@ from households.intake import actions
 from households.intake.asking import Asked, asked_of
 from households.intake.definitions import definition_of
 from households.intake.filling import Filling, patient_of, response_or_404, sections_of
+from households.intake.forms import PageForm
 from households.intake.models import QuestionnaireResponse, QuestionnaireVersion
-from households.intake.pages import pages_of
+from households.intake.pages import FilledPage, pages_of
 from households.models import Member
 from households.requests import MemberRequest
 from households.submissions.models import Submission
@@ -174,16 +175,29 @@ def _to_begin(
 # --- one form -------------------------------------------------------------------------
 
 
+def _first_open_question(page: FilledPage) -> str:
+    """Where on its page to go on, as "#…": "" where the page is new, which is read from its top."""
+    questions = [*page.questions()]
+    if not any(node.is_answered for node in questions):
+        return ""
+    form = PageForm(questions)
+    for node in form.nodes:
+        if not node.is_answered and form.boxes[node.path]:
+            return f"#{form[form.boxes[node.path][0]].id_for_label}"
+    return ""
+
+
 @require_safe
 def form_detail(request: MemberRequest, member: Member, public_id: uuid.UUID) -> HttpResponse:
-    """A draft goes on at its first open page. What was sent is read here, printed, and corrected."""
+    """A draft goes on at its first open question. What was sent is read here, printed, and corrected."""
     response = response_or_404(member, public_id)
     filling = Filling(response, patient=patient_of(member))
     if response.is_draft:
         page = filling.first_open
         if page is None:
             return redirect(member_url(request, "form_check", public_id=public_id))
-        return redirect(member_url(request, "form_page", public_id=public_id, page=page.name))
+        url = member_url(request, "form_page", public_id=public_id, page=page.name)
+        return redirect(f"{url}{_first_open_question(page)}")
     audit.record(audit.Action.VIEW, "ok", request=request, object_type="form", object_id=public_id)
     others = _others(member, response)
     to_do = sum(not asked.is_answered for asked in asked_of(member, timezone.localdate()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 
@@ -73,8 +74,20 @@ def test_what_is_missing_is_asked_for_and_may_wait(mia, cast):
     assert later.status_code == 200
     assert "Saved. You can come back" in text_of(later)
     assert 'data-status="in-progress"' in later.content.decode()
-    again = mia.get(f"{responses(cast.mia).get().public_id}/", follow=True)
-    assert "only this" in again.content.decode()
+    goes_on = mia.get(f"{responses(cast.mia).get().public_id}/")
+    page, _sharp, at = goes_on.headers["Location"].partition("#")
+    again = mia.client.get(page).content.decode()
+    assert "only this" in again
+    # It goes on at the question that is open, and not at the top or at the note.
+    (open_one,) = re.findall(rf'<input[^>]* id="{at}"[^>]*>', again)
+    assert 'type="radio"' in open_one
+    assert again.index("Any allergy?") < again.index(open_one) < again.index("When did it begin?")
+
+
+def test_a_page_that_nobody_began_is_read_from_its_top(mia, cast):
+    mia.press(mia.begin(published()), allergic="false")
+    goes_on = mia.get(f"{responses(cast.mia).get().public_id}/")
+    assert "#" not in goes_on.headers["Location"]
 
 
 def test_an_answer_that_is_switched_off_comes_back_and_is_not_sent(mia, cast):
