@@ -28,7 +28,7 @@ def checklist(mia) -> list[str]:
     """The lines of the home's checklist that are about documents."""
     rows = page_of(mia.get(mia.home)).xpath("//main//ul[contains(@class, 'rows')]")[0]
     lines = [" ".join(" ".join(row.itertext()).split()) for row in rows]
-    others = ("Details", "Medical history")
+    others = ("Details", "Medical history", "Forms")
     return [line for line in lines if not line.startswith(others)]
 
 
