@@ -20,6 +20,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import audit
+from accounts.compiled import Compiled
 from households import kept
 from households.binding import member_url
 from households.documents import actions, renditions
@@ -283,8 +284,21 @@ def document_page(
 
 def _to_send(member: Member, public_id: uuid.UUID) -> Document:
     """Without its submission, kind and request: bytes need none of them, and they are a tenth of the cost."""
-    shown = Document.objects.for_member(member).shown_to_family().select_related(None)
-    return get_object_or_404(shown, public_id=public_id)
+    for document in _shown_to_family(member.pk, public_id):
+        return document
+    raise Http404
+
+
+_shown_to_family = Compiled(
+    lambda member, public_id: (
+        Document.objects.for_member(member)
+        .shown_to_family()
+        .select_related(None)
+        .filter(public_id=public_id)
+    ),
+    int,
+    uuid.UUID,
+)
 
 
 def _pictured(member: Member, public_id: uuid.UUID) -> Document:

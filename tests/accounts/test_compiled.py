@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -63,6 +64,19 @@ def test_tuples_are_the_querysets(cast):
     assert len(ask("rivera@example.org", "active")) == 5
     assert ask("okafor@example.org", "active") == [*of("okafor@example.org", "active")]
     assert ask("rivera@example.org", "inactive") == []
+
+
+def test_an_id_is_found_as_each_database_keeps_it(cast):
+    ask = Compiled(
+        lambda public_id, email_key: Member.objects.filter(
+            public_id=public_id, email_key=email_key
+        ),
+        uuid.UUID,
+        str,
+    )
+    assert ask(cast.mia.public_id, "rivera@example.org") == [cast.mia]
+    assert ask(cast.mia.public_id, "okafor@example.org") == []
+    assert ask(uuid.uuid4(), "rivera@example.org") == []
 
 
 def test_each_value_goes_to_its_own_place(cast):

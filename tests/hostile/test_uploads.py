@@ -445,7 +445,8 @@ def test_more_slow_clients_than_there_is_room_for_are_let_go(portal, family, pag
         time.sleep(1)
         start = time.monotonic()
         assert family.get(page).status == 200
-        assert time.monotonic() - start < 5  # a silent client is waited for four times as long
+        # A silent client is waited for twice as long. Alone it takes a second; beside other tests, five.
+        assert time.monotonic() - start < 10
         most = len(list(Path(f"/proc/{worker}/task").iterdir()))
     finally:
         for wire in wires:
