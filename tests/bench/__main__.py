@@ -118,8 +118,8 @@ def main() -> int:
         telling = Server(ours[0], {"PORTAL_SENDFILE": "X-Accel-Redirect"}, *ours[1:])
         try:
             figures = measure(floor, portal)
-            figures |= measure_forms(portal, form_ids)
             figures |= measure_files(portal, telling, portal_data)
+            figures |= measure_forms(portal, form_ids)
         finally:
             floor.stop()
             portal.stop()
