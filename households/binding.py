@@ -192,7 +192,7 @@ def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return redirect("who")
         return _stale_page(request, opened_for, binding)
 
-    gate.access = "member"  # type: ignore[attr-defined]
+    gate.access = "member"  # type: ignore[attr-defined] # a mark of ours that the routes are checked by
     return gate
 
 

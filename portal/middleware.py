@@ -26,6 +26,7 @@ def every_request(get_response: GetResponse) -> GetResponse:
         return response
 
     # Where Django takes an exception of a view to.
+    # Django looks for it on the function.
     middleware.process_exception = _no_room  # type: ignore[attr-defined]
     return middleware
 

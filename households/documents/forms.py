@@ -42,6 +42,7 @@ class DocumentsForm(PlainForm):
     hold what was typed before, and the sending's id."""
 
     # Django's forms have an attribute of this name too; the declared field is taken out of the class.
+    # A field in the place of the attribute that the form fills.
     files = SeveralFilesField(  # type: ignore[assignment]
         label=_("Choose files or take a photo"),
         error_messages={"required": _("Choose a file, or take a photo of the paper.")},
@@ -84,7 +85,9 @@ class DocumentsForm(PlainForm):
         offered = {str(kind.pk): kind for kind in kinds}
         if offered:
             kind_field = self.fields["kind"]
+            # A choice field, which the types of forms forget.
             kind_field.choices = [(key, kind.name) for key, kind in offered.items()]  # type: ignore[attr-defined]
+            # A choice field, which the types of forms forget.
             kind_field.coerce = offered.__getitem__  # type: ignore[attr-defined]
         else:
             del self.fields["kind"]

@@ -84,6 +84,7 @@ class ReceivingHandler(FileUploadHandler):
             self.received.is_one_too_many = True
             return
         try:
+            # Closed by whoever moves or drops it.
             self.received.file = tempfile.NamedTemporaryFile(  # noqa: SIM115
                 suffix=".upload", dir=settings.UPLOADING, buffering=0
             )

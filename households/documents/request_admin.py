@@ -50,12 +50,14 @@ class StateFilter(admin.SimpleListFilter):
         not_closed = queryset.filter(closed_at=None)
         match self.value():
             case "open":
+                # Our queryset, which the types of admin forget.
                 return not_closed.in_force(timezone.localdate()).unanswered()  # type: ignore[attr-defined]
             case "answered":
                 answered = not_closed.filter(documents__submission__status__in=STANDING)
                 return queryset.filter(pk__in=answered.order_by().values("pk"))
             case "expired":
                 over = not_closed.filter(expires_on__lt=timezone.localdate())
+                # Our queryset, which the types of admin forget.
                 return over.unanswered()  # type: ignore[attr-defined]
             case "closed":
                 return queryset.exclude(closed_at=None)

@@ -172,6 +172,7 @@ def _warn_once(what: str, error: NotScannedError) -> None:
     except OSError:
         pass
     logger.warning(
+        # The words are fixed, nothing of a person.
         f"Nobody can open the files that wait for the virus scanner: it {what}",  # noqa: G004
         error,
     )

@@ -132,6 +132,7 @@ class RequestForm(VersionedForm):
             # One that is not offered any more stays with what has it.
             mine = DocumentKind.objects.filter(pk=self.instance.kind_id)
             kinds = self.fields["kind"]
+            # A field of models, which the types of forms forget.
             kinds.queryset = kinds.queryset | mine  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any] | None:

@@ -38,6 +38,7 @@ class EntryChangeAdmin(ReviewAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        # A field of models, which the types of forms forget.
         return super().get_queryset(request).with_version_on_file()  # type: ignore[attr-defined]
 
     def page_title(self, submission: Submission) -> str:

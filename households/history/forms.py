@@ -471,10 +471,12 @@ class AnswerForm(PlainForm):
         ]
         if words.yes:
             choices.append((SectionState.Answer.ENTRIES.value, str(words.yes)))
+        # A choice field, which the types of forms forget.
         self.fields["answer"].choices = choices  # type: ignore[attr-defined]
 
     def instead_of(self, answer: str) -> list[tuple[str, str]]:
         """What could be said in place of `answer` without adding anything."""
+        # A choice field, which the types of forms forget.
         choices = self.fields["answer"].choices  # type: ignore[attr-defined]
         return [one for one in choices if one[0] not in {answer, SectionState.Answer.ENTRIES}]
 
@@ -505,17 +507,21 @@ class EndForm(PlainForm):
         }
         # Sent twice, or by two browsers, it is so already.
         is_so = self.is_bound and self.data.get("status") == entry.status
+        # A choice field, which the types of forms forget.
         self.fields["status"].choices = [  # type: ignore[attr-defined]
             (key.value, text)
             for key, text in offered.items()
             if text and (is_so or key != entry.status)
         ]
         # Of one answer there is nothing to choose: it is what the link that led here said.
+        # A choice field, which the types of forms forget.
         if len(self.fields["status"].choices) == 1:  # type: ignore[attr-defined]
+            # A choice field, which the types of forms forget.
             self.initial.setdefault("status", self.fields["status"].choices[0][0])  # type: ignore[attr-defined]
         until = self.fields["until"]
         may_end = is_so or entry.status == status.ACTIVE
         if "until" in entry.columns() and words.ended and may_end:
+            # A field of ours, which the types of forms forget.
             until.born = member.date_of_birth  # type: ignore[attr-defined]
         else:
             del self.fields["until"]

@@ -122,6 +122,7 @@ class AskAdmin(AskingAdmin):
     @admin.display(description=gettext_lazy("people it means today"))
     def people(self, ask: Ask) -> str:
         if not hasattr(ask, "people_asked"):  # its own page
+            # A count for the column of this list.
             ask.people_asked = people_of([ask], timezone.localdate()).get(ask.pk, 0)  # type: ignore[attr-defined]
         return str(ask.people_asked)
 

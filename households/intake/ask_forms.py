@@ -55,6 +55,7 @@ class AskingForm(VersionedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "questionnaire" in self.fields:
+            # A field of models, which the types of forms forget.
             self.fields["questionnaire"].queryset = published_forms()  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any] | None:
@@ -82,7 +83,7 @@ class MemberAskForm(AskingForm):
     class Meta(AskingForm.Meta):
         fields = ("again", "months", "due_on", "why")
 
-    questionnaire = None  # type: ignore[assignment]
+    questionnaire = None  # type: ignore[assignment] # Django's way to leave out a field of the base
 
 
 class AskForm(AskingForm):
@@ -177,7 +178,7 @@ class AskForm(AskingForm):
 class AskChangeForm(AskingForm):
     """Changes a rule. Whom it means, and which form, stay: others are asked by another rule."""
 
-    questionnaire = None  # type: ignore[assignment]
+    questionnaire = None  # type: ignore[assignment] # Django's way to leave out a field of the base
 
     class Meta(AskingForm.Meta):
         model = Ask

@@ -134,6 +134,7 @@ class ItemForm(BuilderForm):
             fields["required"] = tick_field(gettext_lazy("Must be answered"))
         if "members" in fields:
             counted = scores.counted_for(definition, self.item)
+            # A choice field, which the types of forms forget.
             fields["members"].choices = [  # type: ignore[attr-defined]
                 (row.link_id, name_of(row.item)) for row in counted
             ]
@@ -239,6 +240,7 @@ class ConditionForm(BuilderForm):
     def __init__(self, data: Any = None, *, question: Item) -> None:
         super().__init__(data)
         comparisons, answers = comparisons_of(question), answers_of(question)
+        # A choice field, which the types of forms forget.
         self.fields["comparison"].choices = comparisons  # type: ignore[attr-defined]
         if len(comparisons) == 2:  # answered, or not
             del self.fields["answer"]
@@ -270,6 +272,7 @@ class MoveForm(BuilderForm):
         self, data: Any = None, *, places: Iterable[tuple[str, str, int]], now: str
     ) -> None:
         super().__init__(data, initial={"place": now})
+        # A choice field, which the types of forms forget.
         self.fields["place"].choices = [  # type: ignore[attr-defined]
             (place, f"{'– ' * depth}{words}") for place, words, depth in places
         ]

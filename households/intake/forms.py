@@ -173,6 +173,7 @@ class FilesForm(PlainForm):
     """The files that answer a question; several where it takes several."""
 
     # Django's forms have an attribute of this name too; the declared field is taken out of the class.
+    # A field in the place of the attribute that the form fills.
     files = SeveralFilesField(  # type: ignore[assignment]
         label=_("Choose a file or take a photo"),
         error_messages={"required": _("Choose a file, or take a photo of the paper.")},

@@ -42,6 +42,7 @@ class ChoiceField(AnswerField):
 
     def __init__(self, *, choices: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        # A choice field, which the types of forms forget.
         self.widget.choices = choices  # type: ignore[attr-defined]
 
 

@@ -239,6 +239,7 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
     # --- buttons ----------------------------------------------------------------------
 
     def _file(self, request: HttpRequest, response: QuestionnaireResponse) -> None:
+        # What was sent has one.
         done = submission_file(request=request, submission=response.submission)  # type: ignore[arg-type]
         self._tell(request, done, _("Filed. The family reads it with today's date."))
 
@@ -255,7 +256,7 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
             )
         done = submission_return(
             request=request,
-            submission=response.submission,  # type: ignore[arg-type]
+            submission=response.submission,  # type: ignore[arg-type] # what was sent has one
             reason=form.cleaned_data["reason"],
         )
         self._tell(request, done, _("Returned. The family reads the reason."))
@@ -310,6 +311,7 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
             "questionnaire": version.questionnaire,
             "description": filling.definition.description,
             "pages": pages,
+            # Each page here is a dict with a form.
             "shown": " ".join(page["form"].shown for page in pages),  # type: ignore[attr-defined]
             "text": consent_text(filling.definition) if version.questionnaire.is_consent else "",
             "danger": bool(filling.filled.dangers),

@@ -211,6 +211,7 @@ def form_detail(request: MemberRequest, member: Member, public_id: uuid.UUID) ->
         "newer": next((one for one in others if one.corrects_id == response.pk), None),
         "earlier": _earlier(response, others),
         "to_do": to_do,
+        # What was sent has one.
         "is_returned": response.submission.status == Submission.Status.RETURNED,  # type: ignore[union-attr]
     }
     return render(request, "households/intake/sent.html", context)

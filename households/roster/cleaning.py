@@ -24,6 +24,7 @@ from households.roster.report import Entry, Severity, printable
 from households.roster.rows import BrokenRow, Row
 
 NAME_FIELDS = ("first_name", "middle_name", "last_name", "suffix", "preferred_name")
+# Every text column here has one.
 LONGEST_KEY: int = Member._meta.get_field("first_name_key").max_length  # type: ignore[assignment]
 # Nothing so long is a value; it is not even looked at.
 LONGEST_CELL = 5000

@@ -28,6 +28,7 @@ class ReturnForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         quick = self.fields["quick"]
+        # A choice field, which the types of forms forget.
         quick.choices = [("", _("in your own words:")), *self.quick_reasons]  # type: ignore[attr-defined]
         if not self.quick_reasons:
             del self.fields["quick"]

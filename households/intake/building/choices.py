@@ -63,6 +63,7 @@ def _line_of(option: Item) -> str:
     return label_of(option) if weight is None else f"{label_of(option)} = {weight:f}"
 
 
+# Nobody changes the default.
 def read_lines(typed: str, known: set[str] = frozenset()) -> list[Line]:  # type: ignore[assignment]
     """One choice a line, empty lines left out. A line in `known` is a label as it stands, "=" and all.
 
@@ -111,6 +112,7 @@ def read_number(words: str, at: int) -> Decimal:
     """A weight as typed. Raises CannotBuild naming the line."""
     try:
         found = Decimal(words.strip().replace("−", "-"))
+        # A number, since it is finite.
         if found.is_finite() and abs(found) < 10**6 and found.as_tuple().exponent >= -4:  # type: ignore[operator]
             return found
     except InvalidOperation:

@@ -177,6 +177,7 @@ def _who_looks_for_viruses() -> str:
 
 def _web_command(listener: socket.socket) -> list[str]:
     # Where the server keeps its heartbeat files: never on a disk that may stall.
+    # Gunicorn's heartbeat, no file of ours.
     heartbeats = "/dev/shm" if os.access("/dev/shm", os.W_OK) else str(settings.UPLOADING)  # noqa: S108
     return [
         *[sys.executable, "-m", "gunicorn", "portal.wsgi"],

@@ -82,6 +82,7 @@ def _new_file(target: Path) -> Iterator[IO[bytes]]:
         raise CommandError(f"{target} is there already. Nothing was written.")
     try:
         # mkstemp, below, makes it readable for nobody else.
+        # Closed by whoever moves or drops it.
         file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=".export-", delete=False)  # noqa: SIM115
     except OSError as error:
         raise CommandError(f"{target} cannot be written: {error.strerror or error}") from None

@@ -168,8 +168,6 @@ def box_of(page: Any, link_id: str) -> str:
         for block in _flat(context.get("blocks") or [])
         if block.kind == "question"
     ]
-    from households.intake.engine.evaluation import Node  # noqa: F401
-
     texts = {"allergic": "Any allergy?", "substance": "To what?", "born": "When did it begin?"}
     texts |= {"note": "Anything else?", "name": "Name", "often": "How often a day?"}
     texts |= {"harm": "Thoughts of hurting yourself?", "helps": "What helps?"}
