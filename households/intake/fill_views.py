@@ -268,5 +268,12 @@ def _conflict_page(
         "posted": [one for one in posted if one[0] != SHOWN],
         "shown": " ".join(value for name, value in posted if name == SHOWN),
         "page_url": request.get_full_path(),
+        # What is typed here is saved nowhere yet: a question that can mean danger is enough.
+        "danger": bool(filling.filled.dangers)
+        or any(_may_mean_danger(nodes[conflict.change.path]) for conflict in conflicts),
     }
     return render(request, "households/intake/conflict.html", context, status=409)
+
+
+def _may_mean_danger(node: Node) -> bool:
+    return node.item.danger_weight is not None or node.item.is_danger_if_yes

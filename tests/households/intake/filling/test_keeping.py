@@ -336,6 +336,17 @@ def test_a_draft_stays_on_its_version(mia, cast):
 # --- danger and signatures ------------------------------------------------------------
 
 
+def test_danger_is_answered_at_once_where_two_answers_clash(mia, cast):
+    page = mia.press(mia.press(mia.begin(published()), allergic="false"))
+    second = mia.client.get(page.request["PATH_INFO"])
+    widget = page.context["form"].fields[box_of(page, "harm")].widget
+    keys = [key for key, _words in widget.choices]
+    mia.press(page, harm=keys[0])
+    answer = mia.press(second, harm=keys[1])
+    assert answer.status_code == 409
+    assert "data-danger" in answer.content.decode()
+
+
 def test_danger_is_answered_at_once(mia, cast):
     page = mia.press(mia.press(mia.begin(published()), allergic="false"))
     assert "data-danger" not in page.content.decode()
