@@ -16,13 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.emails import email_key
 from accounts.models import HouseholdAccount, StaffAccount
 from households.models import Member, Practice
-
-
-def opened_by(member: Member | None) -> str:
-    """The email key of the login that can open this chart; "" when none can."""
-    if member is None or member.status != Member.Status.ACTIVE or not member.portal_access:
-        return ""
-    return member.email_key
+from households.portal_access import opened_by
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from accounts.emails import email_key
 from accounts.links import send_password_link
 from accounts.models import HouseholdAccount, HouseholdSession, PasswordLink
 from accounts.staff_pages import PortalModelAdmin
-from households.email_change import opened_by
 from households.models import Member
+from households.portal_access import why_closed
 from households.search import starts_with
 
 _LATEST = 10
@@ -39,15 +39,6 @@ def state_of(account: HouseholdAccount, people: int) -> str:
     if not people:
         return _("nobody on file")
     return _("ready") if account.has_password else _("never set up")
-
-
-def why_closed(member: Member) -> str:
-    """Why the login cannot open this person's chart; "" when it can."""
-    if opened_by(member):
-        return ""
-    if member.status != Member.Status.ACTIVE:
-        return member.get_status_display()
-    return _("no portal access")
 
 
 def state_of_link(link: PasswordLink) -> str:

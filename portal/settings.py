@@ -141,6 +141,7 @@ INSTALLED_APPS = [
     "households.intake.apps.IntakeConfig",
     "households.record.apps.RecordConfig",
     "households.overview.apps.OverviewConfig",
+    "households.desk.apps.DeskConfig",
     # After our apps, so that templates/django/forms/ replaces Django's own form templates.
     "django.forms",
 ]

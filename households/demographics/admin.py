@@ -21,14 +21,15 @@ from django.utils.translation import gettext_lazy
 
 from accounts import audit
 from accounts.staff_pages import PortalModelAdmin
-from households.admin import IDENTITY, name_and_birth_date, person_line
 from households.binding import end_for_members
 from households.demographics.actions import member_locked, put_on_file
 from households.demographics.fields import FIELDS, Field, OnFile, Values
 from households.demographics.forms import ChangeForm, form_of
 from households.demographics.models import Contact, DetailChange, FieldSetting
 from households.demographics.standing import Standing, field_label, standing_of
+from households.member_admin import IDENTITY
 from households.models import Member
+from households.staff_pages import name_and_birth_date, person_line
 from households.submissions.models import Submission
 from households.submissions.review import Line, ReviewAdmin
 

@@ -22,7 +22,6 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import audit
 from accounts.staff_pages import PortalModelAdmin
-from households.admin import MemberOwnedAdmin, moment, person_line
 from households.documents.actions import document_share, document_unshare
 from households.documents.models import Document, DocumentKind, DocumentRequest
 from households.documents.quarantine import waiting
@@ -30,6 +29,7 @@ from households.documents.renditions import page_name
 from households.documents.request_admin import DocumentRequestAdmin
 from households.documents.serving import document_response, picture_response
 from households.documents.staff_forms import ReturnDocumentForm, ShareForm
+from households.staff_pages import MemberOwnedAdmin, moment, person_line
 from households.submissions.actions import submission_file, submission_return, submission_see
 from households.submissions.models import Submission
 

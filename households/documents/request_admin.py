@@ -14,9 +14,9 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from households.admin import MemberOwnedAdmin, moment, year_first
 from households.documents.models import STANDING, DocumentRequest
 from households.documents.staff_forms import AskForm, RequestForm
+from households.staff_pages import MemberOwnedAdmin, moment, year_first
 
 
 def state_of(asked: DocumentRequest) -> str:

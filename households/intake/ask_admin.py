@@ -20,10 +20,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from accounts.staff_pages import PortalModelAdmin
-from households.admin import moment, year_first
 from households.intake.ask_forms import AskChangeForm, AskForm
 from households.intake.models import Ask, Asking, QuestionnaireVersion
 from households.models import Member
+from households.staff_pages import moment, year_first
 
 
 class AskingAdmin(PortalModelAdmin):

@@ -13,9 +13,9 @@ from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from households.admin import MemberOwnedAdmin, moment
 from households.intake.models import Signature
 from households.intake.voiding import signature_void
+from households.staff_pages import MemberOwnedAdmin, moment
 from households.submissions.models import Submission
 from households.submissions.staff_forms import ReturnForm
 

@@ -25,7 +25,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.staff_pages import PortalModelAdmin
-from households.admin import moment
 from households.intake.engine.findings import walk
 from households.intake.models import (
     Questionnaire,
@@ -41,6 +40,7 @@ from households.intake.publishing import (
 )
 from households.intake.staff_forms import ImportForm
 from households.intake.starters import starters_add
+from households.staff_pages import moment
 
 Status = QuestionnaireVersion.Status
 _LEVELS = {

@@ -21,12 +21,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from accounts.staff_pages import PortalModelAdmin
-from households.admin import MemberAdmin, MemberOwnedAdmin, name_and_birth_date
 from households.intake.ask_admin import AskingAdmin, StateFilter
 from households.intake.ask_forms import AskOneForm, MemberAskForm, published_forms
 from households.intake.asking import Rule, Sent, Verdict, verdict_on
 from households.intake.models import MemberAsk, QuestionnaireResponse, QuestionnaireVersion
+from households.member_admin import MemberAdmin
 from households.models import Member
+from households.staff_pages import MemberOwnedAdmin, name_and_birth_date
 from households.submissions.models import Submission
 
 # How many people are asked at once by hand; more are a rule.

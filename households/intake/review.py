@@ -25,7 +25,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts import audit
-from households.admin import MemberOwnedAdmin, moment, person_line
 from households.documents.models import Document
 from households.intake.blocks import blocks_of
 from households.intake.building.scores import band_of
@@ -33,6 +32,7 @@ from households.intake.engine.evaluation import begin, put
 from households.intake.filling import Filling, consent_text, patient_of, sections_of
 from households.intake.forms import PageForm, ReadPage
 from households.intake.models import QuestionnaireResponse, QuestionnaireVersion
+from households.staff_pages import MemberOwnedAdmin, moment, person_line
 from households.submissions.actions import submission_file, submission_return, submission_see
 from households.submissions.models import Submission
 from households.submissions.staff_forms import ReturnForm

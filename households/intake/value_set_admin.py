@@ -13,10 +13,10 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy
 
 from accounts import audit
-from households.admin import moment
 from households.intake.definition_admin import FormsAdmin
 from households.intake.engine.listing import value_set_of
 from households.intake.models import Questionnaire, ValueSet
+from households.staff_pages import moment
 
 _MOST_CHOICES = 500
 

@@ -15,7 +15,6 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from households.admin import moment
 from households.intake.definition_admin import FormsAdmin, by_level
 from households.intake.engine.findings import walk
 from households.intake.engine.lint import looked
@@ -33,6 +32,7 @@ from households.intake.publishing import (
     version_publish,
     version_retire,
 )
+from households.staff_pages import moment
 
 Status = QuestionnaireVersion.Status
 

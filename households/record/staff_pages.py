@@ -21,12 +21,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import audit
-from households.admin import name_and_birth_date, person_line
 from households.models import Member
 from households.record.exporting import Format, FormFormat, form_file, record_response
 from households.record.plain_text import plain_text
 from households.record.reading import record_of, sent_forms
 from households.record.words import chapters_of
+from households.staff_pages import name_and_birth_date, person_line
 
 _MOST_ROWS = 30
 _SEES_FORMS = "intake.view_questionnaireresponse"

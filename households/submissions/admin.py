@@ -19,7 +19,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from households.admin import MemberOwnedAdmin, moment
+from households.staff_pages import MemberOwnedAdmin, moment
 from households.submissions.models import Submission
 
 Status = Submission.Status

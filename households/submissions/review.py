@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import audit
-from households.admin import MemberOwnedAdmin, moment, person_line
+from households.staff_pages import MemberOwnedAdmin, moment, person_line
 from households.submissions.actions import (
     proposal_decide,
     submission_see,
