@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from households.staff_pages import MemberOwnedAdmin, moment
 from households.submissions.models import Submission
+from households.submissions.sight import seen_by, sees_clinical_answers
 
 Status = Submission.Status
 
@@ -76,11 +77,15 @@ class SubmissionAdmin(MemberOwnedAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Submission]:
-        """With the titles of the forms among them: a submission does not know its form."""
+        """What this person may know of, with the titles of the forms among them: a submission does not know
+        its form."""
         forms = apps.get_model("intake.questionnaireresponse")._default_manager
         of_this = forms.filter(submission=models.OuterRef("pk"))
+        if not sees_clinical_answers(request.user):
+            of_this = of_this.filter(version__questionnaire__is_clinical=False)
         title = of_this.values("version__questionnaire__title")[:1]
-        rows = super().get_queryset(request).select_related("handled_by")
+        rows = super().get_queryset(request).filter(seen_by(request.user))
+        rows = rows.select_related("handled_by")
         return rows.annotate(form_title=models.Subquery(title))
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
