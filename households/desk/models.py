@@ -60,6 +60,8 @@ class RosterImport(PracticeOwned):
     changed = models.PositiveIntegerField(_("changed"), default=0)
     unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
     refused = models.PositiveIntegerField(_("refused"), default=0)
+    # How often the report says each of its fixed words: {"refused": {"bad_date": 12}}.
+    reasons = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("patient list")
