@@ -87,7 +87,7 @@ class PortalAdminSite(admin.AdminSite):
             models = [shown.pop(label) for label in labels if label in shown]
             if slug == "practice":
                 models.append(self._help_text_entry())
-            if slug == "forms" and request.user.is_superuser:
+            if slug == "forms" and getattr(request.user, "is_owner", False):
                 models.append(self._form_answers_entry())
             jobs.append(_group(slug, name, models))
         jobs.append(_group("more", gettext_lazy("More"), list(shown.values())))
