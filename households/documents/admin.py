@@ -246,7 +246,9 @@ class DocumentAdmin(SentThingAdmin):
         head = text_head(submission, _("Document: %(name)s") % {"name": document.name})
         return "\n".join([*head, "", *lines]) + "\n"
 
-    def left_alone(self, submissions: Sequence[Submission], *, filing: bool) -> set[int]:
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
         """What nobody can open."""
         documents = Document._default_manager.filter(submission__in=submissions)
         return {one.submission_id for one in documents if not one.may_be_opened}

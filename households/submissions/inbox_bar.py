@@ -20,12 +20,12 @@ from households.staff_pages import MemberOwnedAdmin, moment, person_line
 from households.submissions.inbox import (
     MODELS,
     Walk,
-    kinds_seen_by,
-    may_decide,
+    kinds_in_inbox,
     on_the_way,
     walk_of,
 )
 from households.submissions.models import Submission
+from households.submissions.sight import kinds_decided_by
 
 Status = Submission.Status
 
@@ -44,7 +44,9 @@ class SentThingAdmin(MemberOwnedAdmin):
         """The whole of it as plain text, to paste into another record system."""
         raise NotImplementedError  # every slice says it
 
-    def left_alone(self, submissions: Sequence[Submission], *, filing: bool) -> set[int]:
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
         """Of many that somebody wants to mark as seen, or with `filing` as filed, those (by number) that
         need more than a mark."""
         return set()
@@ -68,20 +70,28 @@ class SentThingAdmin(MemberOwnedAdmin):
     # --- the bar ----------------------------------------------------------------------
 
     def bar(
-        self, request: HttpRequest, submission: Submission, *, may_file: bool, file_url: str = ""
+        self,
+        request: HttpRequest,
+        submission: Submission,
+        *,
+        may_file: bool,
+        file_url: str = "",
+        has_text: bool = True,
     ) -> dict[str, Any]:
         """The context of admin/submissions/bar.html. `may_file` when nothing in it waits for a decision;
-        `file_url` is the slice's own button that files it."""
+        `file_url` is the slice's own button that files it; without `has_text` the visitor may not read
+        it."""
         walk = walk_of(request)
-        decides = may_decide(request.user, submission.kind)
+        decides = submission.kind in kinds_decided_by(request.user)
         living = submission.status != Status.WITHDRAWN
-        in_inbox = submission.kind in kinds_seen_by(request.user)
+        in_inbox = submission.kind in kinds_in_inbox(request.user)
         return {
             "way": _way(walk, submission) if in_inbox else None,
             "submission": submission,
             "query": on_the_way(request, ""),
             "files": decides and living and may_file and submission.status != Status.FILED,
             "file_url": file_url,
+            "has_text": in_inbox and has_text,
             "assigns": decides and living and in_inbox,
             "is_mine": submission.assigned_to_id == request.user.pk,
             "may_refile": living

@@ -187,7 +187,9 @@ class ReviewAdmin(SentThingAdmin):
             lines += ["", _("Looked through and confirmed: nothing has changed.")]
         return "\n".join(lines) + "\n"
 
-    def left_alone(self, submissions: Sequence[Submission], *, filing: bool) -> set[int]:
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
         """Nothing is filed while a change in it waits for a decision."""
         if not filing:
             return set()
