@@ -474,6 +474,8 @@ class PickerMiss(models.Model):
     name = models.CharField(max_length=LONGEST)
     name_key = models.CharField(max_length=400)
     date_of_birth = models.DateField()
+    # Of the last time; what staff are shown follows from the file as it is when they look.
+    cause = models.CharField(max_length=10)
     times = models.PositiveIntegerField(default=1)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField(db_index=True)
@@ -486,6 +488,14 @@ class PickerMiss(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "name_key", "date_of_birth"], name="one_picker_miss"
+            )
+        ]
+        indexes = [
+            # What stands among the tasks: few, of many that were typed once.
+            models.Index(
+                fields=["first_at"],
+                name="picker_miss_waits",
+                condition=Q(dismissed_at=None) & (Q(times__gte=2) | Q(cause="ambiguous")),
             )
         ]
 

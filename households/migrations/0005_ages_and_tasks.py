@@ -194,6 +194,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=60)),
                 ("name_key", models.CharField(max_length=400)),
                 ("date_of_birth", models.DateField()),
+                ("cause", models.CharField(max_length=10)),
                 ("times", models.PositiveIntegerField(default=1)),
                 ("first_at", models.DateTimeField()),
                 ("last_at", models.DateTimeField(db_index=True)),
@@ -217,6 +218,16 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(
+                            ("dismissed_at", None),
+                            models.Q(("times__gte", 2), ("cause", "ambiguous"), _connector="OR"),
+                        ),
+                        fields=["first_at"],
+                        name="picker_miss_waits",
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("account", "name_key", "date_of_birth"), name="one_picker_miss"
