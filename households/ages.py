@@ -104,6 +104,7 @@ def _reaching(practice: Practice, age: int, today: datetime.date) -> Q:
 
 def age_see(*, request: HttpRequest, member: Member, age: int) -> None:
     """Staff have looked at this birthday: it is no task any more."""
+    assert request.user.pk is not None
     with transaction.atomic():
         AgeSeen.objects.update_or_create(
             member=member,
@@ -152,6 +153,7 @@ def consent_record(
             )
             day = f"{adult_on.year:04}/{adult_on.month:02}/{adult_on.day:02}"
             raise ValidationError(text % {"day": day}, code="not-adult")
+        assert request.user.pk is not None
         AdultConsent.objects.create(
             member=member,
             given_on=given_on,

@@ -1,6 +1,6 @@
 """What a family typed at the picker when it chose nobody: why, and what staff may learn from it (PRODUCT B7).
 
-The family gets one answer whatever the cause, after the same statements. The cause is for staff. Nothing is
+The family gets one answer whatever the cause. The cause is for staff. Nothing is
 guessed by likeness: a name that is typed again and again with the birth date of somebody there is shown to
 staff, and they decide. What was typed is kept in one table, little of it and not for long, and only where
 there is something to mend.
@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -98,7 +99,7 @@ def miss_record(*, request: HttpRequest, account: HouseholdAccount, name: str,
                 date_of_birth: datetime.date) -> None:  # fmt: skip
     """The picker chose nobody: put why into the audit, and keep what was typed where staff can mend it.
 
-    The same statements run for every cause, so that the time they take tells the family nothing.
+    Every cause looks, writes and lets go alike, so that how long it takes tells the family next to nothing.
     """
     name = " ".join(name.split())
     people = Member.objects.filter(_could_mean(account.email_key, name, date_of_birth))
@@ -139,7 +140,7 @@ def _let_go(account: HouseholdAccount, now: datetime.datetime) -> None:
     ).delete()
 
 
-def _beyond(rows: QuerySet[PickerMiss]) -> QuerySet[PickerMiss, dict[str, int]]:
+def _beyond(rows: QuerySet[PickerMiss]) -> QuerySet[PickerMiss, Any]:
     return rows.order_by("-last_at", "-pk").values("pk")[MOST_OF_A_HOUSEHOLD:]
 
 
