@@ -14,13 +14,14 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from households.staff_pages import MemberOwnedAdmin, moment
 from households.submissions.models import Submission
+from households.submissions.refiling_admin import refile_page
 
 Status = Submission.Status
 
@@ -122,6 +123,13 @@ class SubmissionAdmin(MemberOwnedAdmin):
     @admin.display(description=gettext_lazy("sent"), ordering="sent_at")
     def sent(self, submission: Submission) -> str:
         return moment(submission.sent_at)
+
+    def get_urls(self) -> list[URLPattern]:
+        refile = self.own_path("<int:pk>/refile/", self._refile, "GET, HEAD, POST")
+        return [refile, *super().get_urls()]
+
+    def _refile(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return refile_page(self, request, pk)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
