@@ -140,6 +140,15 @@ class Submission(MemberOwned):
                 name="submission_assigned",
                 condition=Q(assigned_to__isnull=False),
             ),
+            models.Index(
+                fields=["place", "-sent_at", "-id"],
+                name="submission_urgent",
+                condition=Q(is_urgent=True),
+            ),
+            # What changed its place since a list was opened (inbox.py).
+            models.Index(
+                fields=["seen_at"], name="submission_just_seen", condition=Q(status="seen")
+            ),
             models.Index(fields=["member", "-sent_at"], name="submission_member"),
         ]
         constraints = [

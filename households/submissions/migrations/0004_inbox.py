@@ -60,4 +60,20 @@ class Migration(migrations.Migration):
                 name="submission_assigned",
             ),
         ),
+        migrations.AddIndex(
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("is_urgent", True)),
+                fields=["place", "-sent_at", "-id"],
+                name="submission_urgent",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("status", "seen")),
+                fields=["seen_at"],
+                name="submission_just_seen",
+            ),
+        ),
     ]
