@@ -62,7 +62,7 @@ def plan(submission: Submission, to: Member) -> Plan:
         happens.append(_("It waits for the virus scanner; until then nobody can open it."))
     happens += filed_before(submission, to)
     marks = [document.pk, document.request_id, document.file.name]
-    return Plan(happens=happens, marks=marks, along=[photo.submission for photo in photos])
+    return Plan(happens=happens, marks=marks, along=[_envelope(photo) for photo in photos])
 
 
 def filed_before(submission: Submission, to: Member) -> list[str]:
@@ -93,14 +93,14 @@ def move(moving: Moving, submission: Submission) -> None:
 def document_moves(moving: Moving, document: Document) -> None:
     """The document and its submission, and the photos it was made of. A document that was filed is to be
     filed anew."""
-    submission = document.submission
-    assert submission is not None  # what the practice shares is never moved
+    submission = _envelope(document)
     status = Status(submission.status)
     moving.submission_moves(submission, status=Status.SEEN if status == Status.FILED else status)
     rows = Document.objects.for_member(moving.from_member)
     photos = _photos(document)
     for photo in photos:
-        moving.submission_moves(photo.submission, status=Status(photo.submission.status))
+        envelope = _envelope(photo)
+        moving.submission_moves(envelope, status=Status(envelope.status))
     rows.filter(pk__in=[photo.pk for photo in photos]).update(member=moving.to, request=None)
     # The page it was sent from was another person's: what is sent from that again is another document.
     rows.filter(pk=document.pk).update(member=moving.to, request=None, sending_id=uuid.uuid4())
@@ -115,6 +115,11 @@ def _document(submission: Submission) -> Document | None:
     return (
         rows.select_related("submission", "request", "member").filter(submission=submission).first()
     )
+
+
+def _envelope(document: Document) -> Submission:
+    assert document.submission is not None  # what the practice shares is never moved
+    return document.submission
 
 
 def _photos(document: Document) -> list[Document]:

@@ -106,8 +106,8 @@ class EntryChangeAdmin(ReviewAdmin):
             state = SectionState.objects.for_member(proposal.member)
             if state.filter(section=proposal.section, answer="entries").exists():
                 return _(
-                    "There are current entries in this topic, which the family may not have seen. Talk to the "
-                    "person, and return this."
+                    "There are current entries in this topic, which the family may not have seen. Talk to "
+                    "the person, and return this."
                 )
         return ""
 

@@ -1,6 +1,6 @@
-"""How a part of the medical history moves to another person. What a family says there counts at once, so it is
-already on the list of the wrong one: there it becomes entered by mistake, or what it was before, with its past;
-the right one gets the same as an entry of their own, reported by the family, for the practice to look at.
+"""How a part of the medical history moves to another person. What a family says there counts at once, so it
+is already on the list of the wrong one: there it becomes entered by mistake, or what it was before, with its
+past; the right one gets the same as an entry of their own, reported by the family, for the practice to see.
 
 Nothing is put over what the right person has, and "None" is never said of a list that has entries.
 """
@@ -153,8 +153,8 @@ def _why_not(
     if _answered(changes, nets) and _entries(to, section).filter(status=Status.ACTIVE).exists():
         return (
             _(
-                "%(to)s has current entries in this topic: “None” or “Not sure” cannot be said of them. Return "
-                "it to the family."
+                "%(to)s has current entries in this topic: “None” or “Not sure” cannot be said of them. "
+                "Return it to the family."
             )
             % names
         )
@@ -244,6 +244,7 @@ def _put_back(moving: Moving, submission: Submission, net: _Net) -> None:
 
 def _entry_locked(member: Member, net: _Net) -> Entry:
     rows = MODELS[net.last.entry_type].objects.for_member(member).select_for_update()
+    assert net.last.entry is not None  # it is of an entry
     entry: Entry = rows.get(public_id=net.last.entry)
     return entry
 
@@ -261,7 +262,7 @@ def _was_looked_at(member: Member, net: _Net) -> bool:
 
 
 def _report(moving: Moving, copy: Submission, net: _Net) -> None:
-    """The same entry, as new for this person. An answer that was taken away once is given again in its row."""
+    """The same entry, as new for this person. An answer that was taken away once comes back in its row."""
     model = MODELS[net.last.entry_type]
     values = net.last.values
     entry: Entry | None = None
@@ -381,5 +382,5 @@ def _was_changed_later(submission: Submission, net: _Net) -> bool:
 
 def _entries_of(submission: Submission, nets: Iterable[_Net]) -> Iterable[Entry]:
     for net in nets:
-        model = MODELS[net.last.entry_type]
-        yield from model.objects.for_member(submission.member).filter(public_id=net.last.entry)
+        rows = MODELS[net.last.entry_type].objects.for_member(submission.member)
+        yield from rows.filter(public_id__in=[net.last.entry])

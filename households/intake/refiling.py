@@ -1,6 +1,7 @@
 """How a filled form moves to another person: as it was answered, with its earlier versions, the correction
-that is being typed, and the documents that are its answers. Signatures stay as they were given and are voided:
-the right person's family is asked to sign again. Who is asked what follows from where the form is (asking.py).
+that is being typed, and the documents that are its answers. Signatures stay as they were given and are
+voided: the right person's family is asked to sign again. Who is asked what follows from where the form is now
+(asking.py).
 """
 
 from __future__ import annotations

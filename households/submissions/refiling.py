@@ -145,6 +145,8 @@ def fingerprint_of(submission: Submission, to: Member, plan: Plan) -> str:
 
 
 def _never(submission: Submission) -> str:
+    if submission.refilings_away.exists():
+        return _("It was moved before. What is still here is its past, which stays.")
     if submission.status == Status.WITHDRAWN:
         return _("The family took it back. There is nothing to move.")
     if submission.status == Status.RETURNED:
@@ -234,7 +236,7 @@ class Moving:
                 from_member=self.from_member,
                 submission=submission,
                 left=left,
-                staff_id=self.request.user.pk,
+                staff_id=cast("int", self.request.user.pk),
                 reason=self.reason,
                 is_across=self.is_across,
                 was=was,

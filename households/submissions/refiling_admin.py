@@ -167,7 +167,13 @@ class _RefilePages:
         ).hexdigest()
 
     def _preview(
-        self, form: RefileForm, to: Member, plan: Plan, *, changed: bool = False, again: bool = False
+        self,
+        form: RefileForm,
+        to: Member,
+        plan: Plan,
+        *,
+        changed: bool = False,
+        again: bool = False,
     ) -> HttpResponse:
         self._record("refile-preview")
         self._record("refile-preview", to)
@@ -284,11 +290,11 @@ class RefilingAdmin(MemberOwnedAdmin):
         either = models.Q(member__in=people) | models.Q(from_member__in=people)
         return queryset.filter(either), False
 
-    def get_fields(self, request: HttpRequest, obj: Refiling | None = None) -> list[str]:
-        return [*self._facts]
+    def get_fields(self, request: HttpRequest, obj: Refiling | None = None) -> Any:
+        return self._facts
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Refiling | None = None) -> list[str]:
-        return [*self._facts]
+    def get_readonly_fields(self, request: HttpRequest, obj: Refiling | None = None) -> Any:
+        return self._facts
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
