@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from tests.cast import NURSE_PASSWORD, sign_in_as_staff
-from tests.pages import fields_of
+from tests.pages import fields_of, text_of
 
 REASON = "Another name stands on it"
 CHANGES = ("document", "detailchange", "entrychange", "questionnaireresponse")
@@ -36,15 +36,15 @@ class Mover:
         from households.submissions.models import Refiling
 
         preview = self.preview(submission, to, reason)
-        assert preview.status_code == 200, preview.content.decode()
+        assert preview.status_code == 200, text_of(preview)
         answer = self.confirm(submission, preview)
-        assert answer.status_code == 302, answer.content.decode()
+        assert answer.status_code == 302, text_of(answer)
         return Refiling.objects.filter(along_with=None).latest("pk")
 
     def refused(self, submission: Any, to: Any) -> str:
         """What the page says that cannot be moved; nothing may be offered there."""
         preview = self.preview(submission, to)
-        assert preview.status_code == 422, preview.content.decode()
+        assert preview.status_code == 422, text_of(preview)
         page = lxml.html.fromstring(preview.content.decode())
         assert "confirmed" not in fields_of(preview)
         return " ".join(page.find_class("portal-warning")[0].text_content().split())

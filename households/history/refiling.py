@@ -72,7 +72,8 @@ def plan(submission: Submission, to: Member) -> Plan:
     marks: list[Any] = [[one.pk, one.decision] for one in changes]
     marks += [[str(entry.public_id), entry.version] for entry in _entries_of(submission, nets)]
     state = _state(to, section)
-    marks.append([state.answer, state.version] if state is not None else [])
+    # It is made when it is locked, as not asked.
+    marks.append([Answer.NOT_ASKED, 0] if state is None else [state.answer, state.version])
     names = {
         "from": submission.member.full_name,
         "to": to.full_name,
