@@ -66,13 +66,22 @@ class PortalAdminSite(admin.AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         # Imported here: this module is read before the models are.
+        from households.desk.task_pages import may_see_tasks
+        from households.desk.tasks import MOST, open_count
         from households.submissions.inbox import waiting_for
+
+        def tasks_waiting() -> str | None:
+            if not may_see_tasks(request):
+                return None
+            count = open_count()
+            return f"{MOST - 1}+" if count >= MOST else str(count)
 
         name = request.practice.name
         return {
             **super().each_context(request),
             # Counted where a page shows it: the answer to a button has no head.
             "inbox_waiting": SimpleLazyObject(lambda: waiting_for(request.user)),
+            "tasks_waiting": SimpleLazyObject(tasks_waiting),
             "site_title": name,
             "site_header": _("%(practice)s: staff") % {"practice": name},
         }
@@ -82,10 +91,13 @@ class PortalAdminSite(admin.AdminSite):
     ) -> HttpResponse:
         """What waits, then the jobs."""
         # Imported here: this module is read before the models are.
+        from households.desk.task_pages import may_see_tasks
+        from households.desk.tasks import summary
         from households.submissions.inbox import kinds_in_inbox
         from households.submissions.models import Submission
 
-        context = {"jobs_title": self.index_title, "unseen": None}
+        context: dict[str, Any] = {"jobs_title": self.index_title, "unseen": None}
+        context["tasks"] = summary() if may_see_tasks(request) else None
         if kinds_in_inbox(request.user):
             inbox: Any = self.get_model_admin(Submission)
             context |= {"title": _("Inbox"), "unseen": inbox.unseen(request)}

@@ -42,6 +42,7 @@ from households.submissions.inbox import (
 )
 from households.submissions.inbox_bar import address_of
 from households.submissions.models import InboxPlace, Submission, SubmissionQuerySet
+from households.submissions.refiling_admin import refile_page
 from households.submissions.sight import kinds_decided_by, seen_by, sees_clinical_answers
 
 Status = Submission.Status
@@ -368,6 +369,7 @@ class SubmissionAdmin(MemberOwnedAdmin):
             self.own_path("<int:pk>/assign/", self._assign, "POST"),
             self.own_path("<int:pk>/file/", self._file, "POST"),
             self.own_path("<int:pk>/text/", self._text),
+            self.own_path("<int:pk>/refile/", self._refile, "GET, HEAD, POST"),
             *super().get_urls(),
         ]
 
@@ -453,6 +455,9 @@ class SubmissionAdmin(MemberOwnedAdmin):
             "rows": min(text.count("\n") + 2, 30),
         }
         return TemplateResponse(request, "admin/submissions/text.html", context)
+
+    def _refile(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return refile_page(self, request, pk)
 
     def change_view(
         self,

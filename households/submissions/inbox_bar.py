@@ -25,6 +25,7 @@ from households.submissions.inbox import (
     walk_of,
 )
 from households.submissions.models import Submission
+from households.submissions.refiling import may_refile
 from households.submissions.sight import kinds_decided_by
 
 Status = Submission.Status
@@ -94,9 +95,7 @@ class SentThingAdmin(MemberOwnedAdmin):
             "has_text": in_inbox and has_text,
             "assigns": decides and living and in_inbox,
             "is_mine": submission.assigned_to_id == request.user.pk,
-            "may_refile": living
-            and decides
-            and request.user.has_perm("submissions.refile_submission"),
+            "may_refile": living and may_refile(request.user, submission),
         }
 
 

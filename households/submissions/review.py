@@ -235,7 +235,7 @@ class ReviewAdmin(SentThingAdmin):
     def _do_accept(
         self, request: HttpRequest, proposal: Any, edited: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if self.why_not(proposal) or not proposal.waits:
+        if not self._held(proposal) or self.why_not(proposal):
             self._say_too_late(request)
             return self._to_submission(proposal)
         columns: dict[str, Any] = self.accept(request, proposal, edited)
@@ -291,7 +291,8 @@ class ReviewAdmin(SentThingAdmin):
                 if not proposal.waits:
                     continue
                 lines = self.lines_of(proposal)
-                if self.why_not(proposal) or any(line.changed_meanwhile for line in lines):
+                is_as_typed = not any(line.changed_meanwhile for line in lines)
+                if self.why_not(proposal) or not is_as_typed or not self._held(proposal):
                     left += 1
                     continue
                 columns: dict[str, Any] = self.accept(request, proposal)
@@ -323,6 +324,13 @@ class ReviewAdmin(SentThingAdmin):
     def _settle(self, request: HttpRequest, submission: Submission) -> None:
         theirs = self.model._default_manager.for_member(submission.member)
         submission_settle(request=request, submission=submission, proposals=theirs)
+
+    def _held(self, proposal: Any) -> bool:
+        """Whether it still waits, and is this person's. Nobody decides on it or moves it to another person
+        until the transaction ends: what is accepted next goes on this person's file."""
+        rows = self.model._default_manager.for_member(proposal.member).filter(pk=proposal.pk)
+        still = rows.filter(decision=Decision.WAITING).select_for_update()
+        return bool(still.values_list("pk"))
 
     def _is_as_shown(self, request: HttpRequest, proposal: Any) -> bool:
         now = self._on_file(self.lines_of(proposal))
