@@ -114,6 +114,8 @@ class PortalAdminSite(admin.AdminSite):
             for app in self._build_app_dict(request).values()
             for model in app["models"]
         }
+        if "submissions.Submission" in shown:
+            shown["submissions.Submission"]["name"] = _("Inbox")
         jobs = []
         for slug, name, labels in JOBS:
             models = [shown.pop(label) for label in labels if label in shown]
