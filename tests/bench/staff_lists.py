@@ -31,32 +31,41 @@ _MIDDLES = ("ba", "de", "li", "mo", "ra", "ve")
 _ENDS = ("field", "son", "wood", "man", "ez", "ski")
 _FIRST = [a + b for a in _BEGINNINGS for b in ("na", "ra", "lo", "mi", "ton", "lene")]
 _LAST = [a + b + c for a in _BEGINNINGS for b in _MIDDLES for c in _ENDS]
-_FORMS = 4
+# Of what a practice has some of, however many patients it has.
+_FEW = 60
 
 
 # --- filling --------------------------------------------------------------------------
 
 
-def fill(members: int) -> None:
+def fill(members: int, tell: Callable[[str], None] = print) -> None:
     """As a practice of that size would look after some years: a household of three for each email, and for
     every five members one thing sent, most of it dealt with."""
     from django.contrib.auth import get_user_model
+    from django.contrib.auth.models import Group
     from django.utils import timezone
 
     from accounts.audit.models import AuditEvent
     from accounts.models import HouseholdAccount
     from households.demographics.models import DetailChange
-    from households.documents.models import Document, DocumentRequest
+    from households.documents.models import Document, DocumentKind, DocumentRequest
     from households.history.models import EntryChange
     from households.intake.models import (
+        Ask,
         MemberAsk,
         Questionnaire,
         QuestionnaireResponse,
         QuestionnaireVersion,
         Signature,
+        ValueSet,
     )
     from households.models import Member
     from households.submissions.models import Submission
+
+    def insert(model: Any, rows: Iterable[dict[str, Any]]) -> None:
+        began = time.monotonic()
+        count = _insert(model, rows)
+        tell(f"  {count:>9,} {model._meta.verbose_name_plural}, {time.monotonic() - began:.0f} s")
 
     chance = random.Random(7)
     now = timezone.now()
@@ -100,8 +109,8 @@ def fill(members: int) -> None:
             "is_active": n % 50 != 0,
         }
 
-    _insert(Member, map(person, range(members)))
-    _insert(HouseholdAccount, map(login, range(households)))
+    insert(Member, map(person, range(members)))
+    insert(HouseholdAccount, map(login, range(households)))
 
     things = members // 5
     kinds = ("document", "demographics", "history", "form")
@@ -123,13 +132,13 @@ def fill(members: int) -> None:
             "reason": "Call us." if status == "returned" else "",
         }
 
-    _insert(Submission, map(sent, range(things)))
+    insert(Submission, map(sent, range(things)))
 
     def of_kind(kind: int, columns: Callable[[int], dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for n in range(kind, things, 4):
             yield {"member_id": (n * 5) % members + 1, "submission_id": n + 1, **columns(n)}
 
-    _insert(
+    insert(
         Document,
         of_kind(
             0,
@@ -143,11 +152,11 @@ def fill(members: int) -> None:
         ),
     )
     decided = ("accepted", "accepted", "accepted", "waiting")
-    _insert(
+    insert(
         DetailChange,
         of_kind(1, lambda n: {"field": "address", "decision": decided[n % 4], "proposed_at": now}),
     )
-    _insert(
+    insert(
         EntryChange,
         of_kind(
             2,
@@ -160,21 +169,28 @@ def fill(members: int) -> None:
             },
         ),
     )
+    few = min(things, _FEW)
     forms = [
         Questionnaire.objects.create(title=f"Form {n}", url=f"urn:bench:{n}", is_clinical=n > 1)
-        for n in range(_FORMS)
+        for n in range(few)
     ]
+    for n, form in enumerate(forms):
+        get_user_model().objects.create_user(f"staff{n}@practice.example")
+        Group.objects.create(name=f"Group {n}")
+        DocumentKind.objects.create(name=f"Kind {n}")
+        ValueSet.objects.create(url=f"urn:list:{n}", title=f"List {n}")
+        Ask.objects.create(questionnaire=form, whom="everyone", asked_by=staff)
     versions = [
         QuestionnaireVersion.objects.create(
             questionnaire=form, number=1, version="1", status="published", definition={}, sha256="0"
         )
         for form in forms
     ]
-    _insert(
+    insert(
         QuestionnaireResponse,
-        of_kind(3, lambda n: {"version_id": versions[n // 4 % _FORMS].pk, "pk": n + 1}),
+        of_kind(3, lambda n: {"version_id": versions[n // 4 % few].pk, "pk": n + 1}),
     )
-    _insert(
+    insert(
         Signature,
         (
             {
@@ -186,22 +202,22 @@ def fill(members: int) -> None:
             for n in range(3, things, 8)
         ),
     )
-    _insert(
+    insert(
         DocumentRequest,
         (
             {"member_id": n * 10 % members + 1, "what": "Insurance card"}
             for n in range(members // 20)
         ),
     )
-    _insert(
+    insert(
         MemberAsk,
         (
-            {"member_id": n * 10 % members + 1, "questionnaire_id": forms[n % _FORMS].pk}
+            {"member_id": n * 10 % members + 1, "questionnaire_id": forms[n % few].pk}
             for n in range(members // 20)
         ),
     )
     words = ("sign-in", "pick", "staff-view", "view", "staff-view", "send", "pick", "throttle")
-    _insert(
+    insert(
         AuditEvent,
         (
             {
@@ -223,11 +239,10 @@ def _name_key() -> Callable[[str], str]:
     return name_key
 
 
-def _insert(model: Any, rows: Iterable[dict[str, Any]]) -> None:
+def _insert(model: Any, rows: Iterable[dict[str, Any]]) -> int:
     """Rows by the column's name; what is left out is what the model's default says. COPY on PostgreSQL."""
     from django.db import connection, models, transaction
 
-    began = time.monotonic()
     rows = iter(rows)
     first = next(rows)
     fields = [field for field in model._meta.concrete_fields if not field.generated]
@@ -271,10 +286,7 @@ def _insert(model: Any, rows: Iterable[dict[str, Any]]) -> None:
             while some := list(itertools.islice(everything, BATCH)):
                 cursor.executemany(statement, [values(row) for row in some])
                 count += len(some)
-    print(
-        f"  {count:>9,} {model._meta.verbose_name_plural}, {time.monotonic() - began:.0f} s",
-        flush=True,
-    )
+    return count
 
 
 def _now() -> datetime.datetime:
