@@ -25,7 +25,7 @@ JOBS = (
     (
         "families",
         gettext_lazy("Families"),
-        ("households.Member", "accounts.HouseholdAccount"),
+        ("households.Member", "accounts.HouseholdAccount", "desk.RosterImport"),
     ),
     (
         "inbox",
