@@ -253,6 +253,7 @@ OPEN_TO_STAFF = {
     "/admin/password_change/done/",
     "/admin/jsi18n/",
     "/admin/help-text/",
+    "/admin/help-text/handout/",
 }
 
 
