@@ -10,6 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -62,12 +63,31 @@ class PortalAdminSite(admin.AdminSite):
     # --- the frame around every page --------------------------------------------------
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        # Imported here: this module is read before the models are.
+        from households.submissions.inbox import waiting_for
+
         name = request.practice.name
         return {
             **super().each_context(request),
+            # Counted where a page shows it: the answer to a button has no head.
+            "inbox_waiting": SimpleLazyObject(lambda: waiting_for(request.user)),
             "site_title": name,
             "site_header": _("%(practice)s: staff") % {"practice": name},
         }
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What waits, then the jobs."""
+        # Imported here: this module is read before the models are.
+        from households.submissions.inbox import kinds_seen_by
+        from households.submissions.models import Submission
+
+        context = {"jobs_title": self.index_title, "unseen": None}
+        if kinds_seen_by(request.user):
+            inbox: Any = self.get_model_admin(Submission)
+            context |= {"title": _("Inbox"), "unseen": inbox.unseen(request)}
+        return super().index(request, {**context, **(extra_context or {})})
 
     def get_app_list(
         self, request: HttpRequest, app_label: str | None = None

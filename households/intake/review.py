@@ -32,8 +32,10 @@ from households.intake.engine.evaluation import begin, put
 from households.intake.filling import Filling, consent_text, patient_of, sections_of
 from households.intake.forms import PageForm, ReadPage
 from households.intake.models import QuestionnaireResponse, QuestionnaireVersion
-from households.staff_pages import MemberOwnedAdmin, moment, person_line
+from households.staff_pages import moment, name_and_birth_date, person_line
 from households.submissions.actions import submission_file, submission_return, submission_see
+from households.submissions.inbox import on_the_way
+from households.submissions.inbox_bar import SentThingAdmin, one_line, text_head
 from households.submissions.models import Submission
 from households.submissions.staff_forms import ReturnForm
 
@@ -74,7 +76,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(QuestionnaireResponse)
-class QuestionnaireResponseAdmin(MemberOwnedAdmin):
+class QuestionnaireResponseAdmin(SentThingAdmin):
     list_display = ("person_name", "born", "form_title", "danger_words", "state", "score", "sent")
     list_display_links = ("person_name", "form_title")
     list_filter = (StatusFilter, "version__questionnaire")
@@ -89,7 +91,7 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """What was sent. What is being filled in is the family's alone."""
         rows = super().get_queryset(request).exclude(submission=None)
-        rows = rows.select_related("submission", "version__questionnaire")
+        rows = rows.select_related("submission__assigned_to", "version__questionnaire")
         return rows.defer("items", "version__definition", "version__report")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
@@ -212,27 +214,49 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
             "scores": scores,
             "signature": signature,
             "signed_at": moment(signature.signed_at) if signature else "",
-            "files": self._files(response, sections),
-            "text": plain_text(filling, person_line(response.member)),
+            "files": self._files(request, response, sections),
             "corrects": response.corrects_id,
             "corrected_by": self.get_queryset(request).filter(corrects=response).first(),
-            "offer_file": may_change and submission.status not in {Status.FILED, Status.WITHDRAWN},
+            "bar": self.bar(
+                request,
+                submission,
+                may_file=True,
+                file_url=reverse("admin:intake_questionnaireresponse_file", args=[response.pk]),
+            ),
+            "whose": name_and_birth_date(response.member),
             "offer_return": may_change
             and submission.status not in {Status.RETURNED, Status.WITHDRAWN},
             "return_form": ReturnFormForm(),
         }
         return TemplateResponse(request, "admin/intake/response.html", context)
 
-    def _files(self, response: QuestionnaireResponse, sections: list[Any]) -> list[tuple[str, str]]:
-        """The documents that are answers, each with the address of its page."""
+    def text_of(self, request: HttpRequest, submission: Submission) -> str:
+        response = self.row_or_404(request, submission.pk, "submission_id")
+        response.refresh_from_db(fields=["items"])
+        return plain_text(Filling(response, patient=patient_of(response.member)), submission)
+
+    def _files(
+        self, request: HttpRequest, response: QuestionnaireResponse, sections: list[Any]
+    ) -> list[dict[str, Any]]:
+        """The documents that are answers: each with the address of its page, and the numbers of those of
+        its pages that can be shown here to somebody who may see documents."""
         ids = [one for section in sections for row in section.rows for one, _name in row.files]
         if not ids:
             return []
         documents = Document.objects.for_member(response.member).filter(
             public_id__in=[one for one in ids if _is_uuid(one)]
         )
+        user: Any = request.user
+        may_see = user.has_perm("documents.view_document") or user.has_perm(
+            "documents.change_document"
+        )
         return [
-            (one.name, reverse("admin:documents_document_change", args=[one.pk]))
+            {
+                "pk": one.pk,
+                "name": one.name,
+                "total": one.pages,
+                "pages": range(1, one.pages_pictured + 1) if may_see and one.may_be_opened else (),
+            }
             for one in documents
         ]
 
@@ -252,7 +276,10 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
                 form,
                 title=_("Return a form"),
                 button=_("Return it to the family"),
-                back=reverse("admin:intake_questionnaireresponse_change", args=[response.pk]),
+                back=on_the_way(
+                    request,
+                    reverse("admin:intake_questionnaireresponse_change", args=[response.pk]),
+                ),
             )
         done = submission_return(
             request=request,
@@ -361,16 +388,10 @@ def _score_row(filling: Filling, score: dict[str, Any]) -> dict[str, str]:
     return {"words": score_words(score), "band": band}
 
 
-def plain_text(filling: Filling, person: str) -> str:
+def plain_text(filling: Filling, submission: Submission) -> str:
     """The whole filled form as plain text, for pasting into a chart."""
     response = filling.response
-    lines = [response.version.questionnaire.title, person]
-    submission = response.submission
-    if submission is not None:
-        filler = submission.filler or _("nobody said who filled it in")
-        lines.append(
-            _("Sent %(at)s (%(filler)s)") % {"at": moment(submission.sent_at), "filler": filler}
-        )
+    lines = text_head(submission, response.version.questionnaire.title)
     sections = sections_of(filling)
     dangers = [row for one in sections for row in one.rows if row.is_dangerous]
     lines += [_("DANGER: %(row)s") % {"row": _line(row)} for row in dangers]
@@ -398,4 +419,4 @@ def plain_text(filling: Filling, person: str) -> str:
 
 def _line(row: Any) -> str:
     words = [name for _id, name in row.files] or row.words
-    return f"{row.label}: {'; '.join(words) or _('not given')}"
+    return one_line(f"{row.label}: {'; '.join(words) or _('not given')}")

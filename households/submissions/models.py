@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,9 +21,25 @@ from households.models import Binding, FilledInBy, MemberOwned, MemberOwnedQuery
 
 
 class SubmissionQuerySet(MemberOwnedQuerySet):
+    def of_kinds(self, kinds: Iterable[Submission.Kind]) -> SubmissionQuerySet:
+        """For staff, who see everybody's: of the kinds whose pages the visitor may open."""
+        return self.filter(kind__in=[*kinds])
+
     def kept(self) -> SubmissionQuerySet:
         """All but what the family took back."""
         return self.exclude(status=Submission.Status.WITHDRAWN)
+
+
+class InboxPlace(models.IntegerChoices):
+    """The order of the inbox: what nobody has seen is on top, and what suggests danger above all."""
+
+    DANGER = 0
+    UNSEEN = 1
+    SEEN = 2
+    PARTLY = 3
+    RETURNED = 4
+    FILED = 5
+    WITHDRAWN = 6
 
 
 class Submission(MemberOwned):
@@ -86,6 +103,32 @@ class Submission(MemberOwned):
         related_name="+",
         editable=False,
     )
+    # Who at the practice takes care of it; anybody else still may.
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        verbose_name=_("assigned to"),
+        related_name="+",
+        editable=False,
+        # An index of its own has it, of the few that are anybody's.
+        db_index=False,
+    )
+    # Where it stands in the inbox (InboxPlace). The database reckons it, so that no step forgets it, and
+    # one index has the list of any status in its order.
+    place = models.GeneratedField(
+        expression=Case(
+            When(Q(status="received", is_urgent=True), then=InboxPlace.DANGER),
+            When(status="received", then=InboxPlace.UNSEEN),
+            When(status="seen", then=InboxPlace.SEEN),
+            When(status="partly", then=InboxPlace.PARTLY),
+            When(status="returned", then=InboxPlace.RETURNED),
+            When(status="filed", then=InboxPlace.FILED),
+            default=InboxPlace.WITHDRAWN,
+        ),
+        output_field=models.SmallIntegerField(),
+        db_persist=True,
+    )
 
     objects = SubmissionQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
 
@@ -93,7 +136,21 @@ class Submission(MemberOwned):
         verbose_name = _("submission")
         ordering = ["-sent_at", "-pk"]
         indexes = [
-            models.Index(fields=["status", "-sent_at"], name="submission_inbox"),
+            models.Index(fields=["place", "-sent_at", "-id"], name="submission_inbox"),
+            models.Index(
+                fields=["assigned_to", "place", "-sent_at", "-id"],
+                name="submission_assigned",
+                condition=Q(assigned_to__isnull=False),
+            ),
+            models.Index(
+                fields=["place", "-sent_at", "-id"],
+                name="submission_urgent",
+                condition=Q(is_urgent=True),
+            ),
+            # What changed its place since a list was opened (inbox.py).
+            models.Index(
+                fields=["seen_at"], name="submission_just_seen", condition=Q(status="seen")
+            ),
             models.Index(fields=["member", "-sent_at"], name="submission_member"),
         ]
         constraints = [
