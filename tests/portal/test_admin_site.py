@@ -13,6 +13,7 @@ from django.urls import URLResolver, get_resolver
 from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount, StaffAccount
 from households.demographics.models import Contact
+from households.desk.models import RosterImport
 from households.documents.models import Document, DocumentRequest
 from households.intake.models import QuestionnaireVersion, ValueSet
 from households.models import Member, Practice
@@ -81,6 +82,7 @@ def one_of_each(cast, forms) -> None:
     forms.ask_one(form, cast.mia)
     forms.sign(forms.send(form, cast.mia))
     ValueSet.objects.create(url="https://practice.example/ValueSet/some", title="Some")
+    RosterImport.objects.create(file_name="p.csv", file_bytes=1, uploaded_by=cast.nurse_staff)
     for page, typed in {
         "demographics/occupation/": {"occupation": "Dancer"},
         "history/allergies/add/": {"substance": "Penicillin"},
@@ -249,6 +251,7 @@ OPEN_TO_STAFF = {
     "/admin/password_change/done/",
     "/admin/jsi18n/",
     "/admin/help-text/",
+    "/admin/help-text/handout/",
 }
 
 
