@@ -29,6 +29,8 @@ _DECIDES = {
     Kind.FORM: "intake.change_questionnaireresponse",
 }
 CLINICAL = "intake.view_clinical_answers"
+# What Submission.about says of a document that is an answer in a clinical form.
+CLINICAL_DOCUMENT = "clinical"
 
 
 def sees_clinical_answers(user: Any) -> bool:
@@ -45,7 +47,8 @@ def kinds_decided_by(user: Any) -> list[Kind]:
     return [kind for kind, permission in _DECIDES.items() if user.has_perm(permission)]
 
 
-def seen_by(user: Any, through: str = "") -> Q:
-    """Of submissions, those that `user` may know of. `through` is the way to them, such as "submission__"."""
+def seen_by(user: Any) -> Q:
+    """Of submissions, those that `user` may know of."""
     kinds = kinds_seen_by(user)
-    return Q() if len(kinds) == len(_SEES) else Q(**{f"{through}kind__in": kinds})
+    seen = Q() if len(kinds) == len(_SEES) else Q(kind__in=kinds)
+    return seen if sees_clinical_answers(user) else seen & ~Q(about=CLINICAL_DOCUMENT)
