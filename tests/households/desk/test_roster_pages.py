@@ -18,7 +18,7 @@ from django_tasks_db.models import DBTaskResult
 
 from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount
-from households.desk import roster_files, roster_tasks
+from households.desk import roster_actions, roster_files, roster_tasks
 from households.desk.models import RosterImport, RosterLine
 from households.models import Member
 from portal.management.commands.serve import make_ready_again
@@ -259,6 +259,15 @@ def test_one_that_stopped_for_good_can_be_started_again_or_dropped(
     assert "Nothing was done" in text_of(staff.post(button(page, "start-again"), follow=True))
     run_tasks()
     assert row().state == ("imported" if state == "importing" else "checked")
+
+
+def test_one_that_is_done_this_moment_has_not_stopped(staff, checked):
+    """The page read the row, and then the worker was done."""
+    checked(NEW)
+    read_before = row()
+    read_before.state = "checking"
+    assert not roster_actions.is_stopped(read_before)
+    assert read_before.state == "checked"
 
 
 def test_one_that_is_worked_on_is_not_dropped(staff, checked, run_tasks):
