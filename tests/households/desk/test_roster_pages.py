@@ -472,6 +472,10 @@ def test_the_page_shows_how_far_the_worker_is(staff, checked):
     confirm(staff, page)
     step = roster_files.tell_progress(key)("Writing", 1000)
     assert "0 of about 1000" in text_of(staff.get(page))
+    with CaptureQueriesContext(connection) as asked:
+        staff.get(page)
+    written = [one["sql"] for one in asked if not one["sql"].startswith("SELECT")]
+    assert written == [], "it would wait for the import's lock"
     step(250)
     roster_files.forget_progress(key)
     assert "It waits for its turn." in text_of(staff.get(page))
