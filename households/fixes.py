@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.actions import ensure_accounts
+from accounts.actions import ensure_accounts, login_end_if_empty
 from households.binding import end_for_members
 from households.matching import LONGEST_NAME, name_key
 from households.models import AlsoCalled, Member
@@ -91,6 +91,8 @@ def portal_access_set(*, request: HttpRequest, member: Member, on: bool) -> bool
         member.save(update_fields=["portal_access", "updated_at"])
         ensure_accounts([opened_by(member)])
         end_for_members([member])
+        if not on and member.email_key:
+            login_end_if_empty(request=request, email_key=member.email_key)
         _record(request, member, "portal-access-on" if on else "portal-access-off")
     return True
 

@@ -277,7 +277,10 @@ def test_an_email_of_another_household_is_saved_only_after_a_second_look(staff, 
     assert cast.leo.email_key == "rivera@example.org"
     assert outcomes() == []
 
-    assert staff.post(address, fields_of(asked)).status_code == 302
+    unticked = staff.post(address, fields_of(asked))
+    assert "Tick the box" in text_of(unticked)
+    assert outcomes() == []
+    assert staff.post(address, fields_of(unticked, together="yes")).status_code == 302
     cast.leo.refresh_from_db()
     assert cast.leo.email_key == "okafor@example.org"
     assert outcomes() == ["email-join-confirmed", "changed"]
@@ -295,7 +298,7 @@ def test_a_made_up_confirmation_confirms_nothing(staff, cast):
 def test_a_confirmation_is_for_the_people_that_were_shown(staff, cast):
     asked = save(staff, page_of(cast.leo), email="okafor@example.org")
     member("Otto", "Okafor", "1975/05/05", "okafor@example.org")
-    again = staff.post(page_of(cast.leo), fields_of(asked))
+    again = staff.post(page_of(cast.leo), fields_of(asked, together="yes"))
     assert "Otto Okafor" in text_of(again)
     cast.leo.refresh_from_db()
     assert cast.leo.email_key == "rivera@example.org"
@@ -313,7 +316,7 @@ def test_a_new_member_on_a_familys_email_needs_the_second_look_too(staff, cast):
     )
     assert "Mia Rivera" in text_of(asked)
     assert not Member.objects.filter(patient_id="N1").exists()
-    staff.post(f"{MEMBERS}add/", fields_of(asked))
+    staff.post(f"{MEMBERS}add/", fields_of(asked, together="yes"))
     assert Member.objects.get(patient_id="N1").email_key == "rivera@example.org"
 
 
@@ -340,9 +343,12 @@ def test_an_email_of_staff_of_the_practice_or_of_an_idle_login_is_warned_about(s
     assert cast.leo.email_key == "rivera@example.org"
 
 
-def test_an_email_of_nobody_is_saved_at_once_with_a_note_on_who_loses_the_chart(staff, cast):
-    answer = save(staff, page_of(cast.leo), email="leo@example.org")
-    assert answer.status_code == 302
+def test_an_email_of_nobody_is_looked_at_once_more_and_saved_with_a_note_on_who_loses_the_chart(
+    staff, cast
+):
+    asked = save(staff, page_of(cast.leo), email="leo@example.org")
+    assert "Whoever signs in as rivera@example.org, at once" in text_of(asked)
+    assert staff.post(page_of(cast.leo), fields_of(asked)).status_code == 302
     assert "The login of the old email no longer opens this chart" in text_of(staff.get(MEMBERS))
     cast.leo.refresh_from_db()
     assert cast.leo.email_key == "leo@example.org"
@@ -371,7 +377,11 @@ def test_a_change_of_who_somebody_is_closes_the_open_chart(staff, cast, change):
     sign_in(family, "rivera@example.org")
     key = pick(family, "Leo", "2018/09/03")
     assert family.get(f"/for/{key}/").status_code == 200
-    assert save(staff, page_of(cast.leo), **change).status_code == 302
+    answer = save(staff, page_of(cast.leo), **change)
+    if "email" in change:
+        assert "1 browser has this chart open" in text_of(answer)
+        answer = staff.post(page_of(cast.leo), fields_of(answer))
+    assert answer.status_code == 302
     assert family.get(f"/for/{key}/").status_code == 302
 
 
