@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.actions import ensure_accounts, login_end_if_empty
+from accounts.models import HouseholdAccount
 from households.binding import end_for_members
 from households.matching import LONGEST_NAME, name_key
 from households.models import AlsoCalled, Member
@@ -108,10 +109,13 @@ def _names(member: Member) -> set[str]:
 
 
 def _record(request: HttpRequest, member: Member, outcome: str) -> None:
+    """With the login, whose page says that something was put right."""
+    logins = HouseholdAccount.objects.filter(email_key=member.email_key)
     audit.record(
         audit.Action.STAFF_CHANGE,
         outcome,
         request=request,
+        account_id=logins.values_list("pk", flat=True).first(),
         member_id=member.pk,
         object_type="member",
         object_id=member.pk,

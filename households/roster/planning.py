@@ -246,19 +246,19 @@ def _count_what_closes(known_now: OnFile, plan: Plan) -> None:
     pks = [known_now.by_patient_id[patient_id].pk for patient_id in plan.moved]
     emptied = {change.loses for change in plan.access_changes if not change.others_left} - {""}
     charts: Counter[int] = Counter()
-    sessions: Counter[str] = Counter()
+    signed_in: Counter[str] = Counter()
     open_ones = HouseholdSession.objects.open()
     for chunk in _chunks(sorted(pks)):
         bound = Binding.objects.filter(member__in=chunk, ended_at=None, session__in=open_ones)
         charts.update(dict(bound.values_list("member").annotate(n=Count("pk"))))
     for keys in _chunks(sorted(emptied)):
         theirs = open_ones.filter(account__email_key__in=keys).order_by()
-        sessions.update(dict(theirs.values_list("account__email_key").annotate(n=Count("pk"))))
+        signed_in.update(dict(theirs.values_list("account__email_key").annotate(n=Count("pk"))))
     plan.access_changes = [
         replace(
             change,
             open_charts=charts[pk],
-            open_sessions=0 if change.others_left else sessions[change.loses],
+            open_sessions=0 if change.others_left else signed_in[change.loses],
         )
         for change, pk in zip(plan.access_changes, pks, strict=True)
     ]
