@@ -233,6 +233,19 @@ def diagnose(facts: Facts) -> Diagnosis:
     standing = _login_itself(facts)
     if standing is not None:
         return standing
+    found = _of_a_login_that_opens(facts)
+    closed = facts.people - facts.opened
+    if not closed:
+        return found
+    text = ngettext(
+        "%(count)d person on this email is not opened; why stands below.",
+        "%(count)d people on this email are not opened; why stands below.",
+        closed,
+    )
+    return found._replace(text=f"{found.text} {text % {'count': closed}}")
+
+
+def _of_a_login_that_opens(facts: Facts) -> Diagnosis:
     if facts.sign_in_pause:
         text = _("They typed a wrong password too often and have to wait %(wait)s.")
         return Diagnosis(
@@ -362,6 +375,19 @@ def _in_the_queue(since: datetime, now: datetime) -> Diagnosis:
 def _lately(facts: Facts) -> Diagnosis:
     """A login that works."""
     last = _latest(facts)
+    link = facts.link
+    # How a mail fared belongs to the link that was asked for.
+    tried = [failure.at for failure in facts.failures if failure.kind[0] != "link-mail"]
+    since = max(filter(None, [*tried, facts.last_success, facts.mended_at]), default=None)
+    if facts.waits_since and (since is None or facts.waits_since > since):
+        return _in_the_queue(facts.waits_since, facts.now)
+    if (
+        link is not None
+        and facts.now - link.asked_at <= RECENT
+        and link.state not in {"used", "ended"}
+        and (since is None or link.asked_at >= since)
+    ):
+        return _link_on_its_way(link, facts)
     if _is_mended(facts, last):
         assert facts.mended_at is not None
         text = _("Somebody here put something right %(when)s, and nobody has tried since.")
@@ -373,9 +399,6 @@ def _lately(facts: Facts) -> Diagnosis:
     if last is not None and facts.now - last.at <= RECENT:
         got_in_since = facts.last_success is not None and facts.last_success > last.at
         if not got_in_since:
-            pending = facts.link
-            if pending and pending.asked_at >= last.at and pending.state != "used":
-                return _link_on_its_way(pending, facts)
             if last.cause.fix == LIFT_PAUSE:
                 return Diagnosis(
                     _("The login works, and the wait is over. ") + _last_try(last, facts.now),
@@ -424,6 +447,11 @@ def _link_on_its_way(link: LinkFacts, facts: Facts) -> Diagnosis:
         "sent": moment_ago(link.sent_at or link.asked_at, facts.now),
         "until": _clock(link.expires_at or link.asked_at, facts.now),
     }
+    if link.state == "expired":
+        text = _(
+            "A link to choose a new password was mailed %(sent)s and ran out at %(until)s, not used."
+        )
+        return Diagnosis(text % when, _("Send a new link, if they need one."), SEND_LINK)
     return Diagnosis(
         text % when, _("They look for it, also in the spam folder. Their old password still works.")
     )
