@@ -130,12 +130,14 @@ class PortalAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
         from households import household_page
+        from households.desk import consent_pages, task_pages
         from households.intake.builder_admin import builder_paths
         from households.record import form_pages, staff_pages
 
         ours = [path("help-text/", self.admin_view(self.help_text), name="help_text")]
         ours += [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
         ours += household_page.staff_paths(self)
+        ours += [*task_pages.staff_paths(self), *consent_pages.staff_paths(self)]
         return [*ours, *builder_paths(self), *super().get_urls()]
 
     def help_text(self, request: HttpRequest) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.db.models import Count
 from accounts.models import HouseholdSession
 from households.close_emails import provider_meant
 from households.matching import name_key
-from households.models import Binding, Member, plain_value
+from households.models import Binding, Member, adult_age_now, plain_value
 from households.roster import names, on_file
 from households.roster.cleaning import NAME_FIELDS, CleanRow
 from households.roster.columns import FIELDS
@@ -24,7 +24,7 @@ from households.roster.report import AccessChange, Entry, Severity, printable
 CHUNK = 500
 # Facts that a chart was chosen by, or that say whether it may be opened (R-WP-3, R-WP-12).
 IDENTITY = ("first_name", "preferred_name", "date_of_birth", "status", "email_key")
-KEYS = ("email_key", "first_name_key", "preferred_name_key", "last_name_key")
+KEYS = Member.DERIVED
 _ON_MEMBER = tuple(name for name in FIELDS if name != "patient_id")
 
 
@@ -41,6 +41,7 @@ class Change:
 @dataclass
 class Plan:
     stamp: tuple[object, ...]
+    adult_age: int
     created: list[Member] = field(default_factory=list)
     # Members whose noted values are over, with those that are left: the list has caught up.
     caught_up: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
@@ -63,7 +64,7 @@ class Plan:
 def make_plan(rows: list[CleanRow], practice_emails: set[str]) -> Plan:
     """Compare rows with what is on file now. `practice_emails` are keys of the practice's own addresses."""
     known_now = on_file.load()
-    plan = Plan(known_now.stamp)
+    plan = Plan(known_now.stamp, adult_age=adult_age_now())
     people: dict[str, Person] = {}
     pairs = _told_apart(rows, known_now, plan)
     for chunk in _chunks(pairs):
@@ -119,7 +120,7 @@ def _chunks(pairs: list[Any]) -> Iterator[list[Any]]:
 def _create(row: CleanRow, plan: Plan) -> Member:
     values = {name: value for name, value in row.values.items() if name != "patient_id"}
     member = Member(patient_id=row.patient_id, **values)
-    member.set_keys()
+    member.set_keys(plan.adult_age)
     plan.created.append(member)
     for name, kind in (("date_of_birth", "missing_dob"), ("email", "missing_email")):
         if name not in values:
@@ -146,7 +147,7 @@ def _change(row: CleanRow, pk: int, stored: dict[str, Any], plan: Plan) -> Membe
     left = {name: value for name, value in noted.items() if name not in values}
     # Without its pk and public id: it is written by its patient_id, see applying.
     member = Member(**{**stored, **values, "list_values": left})
-    member.set_keys()
+    member.set_keys(plan.adult_age)
     if newer:
         plan.entries.append(
             Entry(
@@ -192,6 +193,7 @@ def _person(member: Member, row: CleanRow, known: Known | None) -> Person:
         address=name_key(member.address_1),
         has_access=bool(member.email_key)
         and member.status == Member.Status.ACTIVE
+        and not member.waits_for_consent
         and (known is None or known.portal_access),
     )
 
