@@ -44,7 +44,7 @@ def provider_meant(domain: str) -> str:
     >>> provider_meant("gmial.com"), provider_meant("ymail.com"), provider_meant("harbor.con")
     ('gmail.com', '', 'harbor.com')
     """
-    if domain in PROVIDERS:
+    if not domain or domain in PROVIDERS:
         return ""
     name, _dot, ending = domain.rpartition(".")
     mended = f"{name}.{_ENDINGS.get(ending, ending)}"

@@ -3,10 +3,10 @@ login, mails and links, sign-ins, what went wrong. A fixed number of queries, wh
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -25,14 +25,14 @@ from households.diagnosis import (
     LinkFacts,
     diagnose,
 )
-from households.matching import name_key
-from households.models import Binding, Member
+from households.matching import NoMatch, choose, name_key
+from households.models import Binding, Member, PickerMiss
 from households.portal_access import opened_by, why_closed
 
 MOST_PEOPLE = 50
 _LATEST = 8
 _EVENTS = 200
-_LOOKS_BACK = timedelta(days=30)
+_LOOKS_BACK = datetime.timedelta(days=30)
 _ACTIONS = sorted({action for action, _outcome in {*CAUSES, *SUCCESSES}} | {"staff-change"})
 # What staff do that makes a new try worth it.
 _MENDED = {
@@ -40,7 +40,19 @@ _MENDED = {
     *("login-opened", "login-made"),
 }
 # The queue's clock is read before the audit's, by as much as a busy machine takes.
-_SAME_MOMENT = timedelta(seconds=5)
+_SAME_MOMENT = datetime.timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What the family typed at the picker that nearly fits somebody: with `is_name` the birth date is right
+    and the name is not, else the other way round."""
+
+    is_name: bool
+    name: str
+    date_of_birth: datetime.date
+    times: int
+    at: datetime.datetime
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,7 @@ class Person:
     why_not: str
     also_called: Sequence[str]
     charts_open: int
+    typed: Sequence[Typed]
 
 
 @dataclass(frozen=True)
@@ -58,15 +71,15 @@ class MailLine:
     """A mail, or a link from before mails were noted. `link_state` is "" where there is no link."""
 
     what: str
-    asked_at: datetime
+    asked_at: datetime.datetime
     by_staff: bool
     state: str
-    at: datetime | None
+    at: datetime.datetime | None
     tries: int
     server_words: str
-    next_try_at: datetime | None
+    next_try_at: datetime.datetime | None
     link_state: str
-    link_expires_at: datetime | None
+    link_expires_at: datetime.datetime | None
 
 
 @dataclass(frozen=True)
@@ -114,8 +127,15 @@ def read(key: str) -> HouseholdFacts:
     members = list(on_email[: MOST_PEOPLE + 1]) if key else []
     sign_ins = _sign_ins(account, {member.pk for member in members})
     charts = Counter(one.chart.pk for one in sign_ins if one.chart)
+    missed = _missed(account, now)
     people = [
-        Person(member, _why_not(member, members), member.also_called_names(), charts[member.pk])
+        Person(
+            member,
+            _why_not(member, members),
+            member.also_called_names(),
+            charts[member.pk],
+            [typed for miss in missed for typed in _nearly(miss, member)],
+        )
         for member in members[:MOST_PEOPLE]
     ]
     events = _events(key, account, now)
@@ -190,6 +210,26 @@ def _why_not(member: Member, others: Sequence[Member]) -> str:
 def _names(member: Member) -> set[str]:
     names = [member.first_name, member.preferred_name, *member.also_called_names()]
     return {name_key(name) for name in names} - {""}
+
+
+def _missed(account: HouseholdAccount | None, now: datetime.datetime) -> list[PickerMiss]:
+    if account is None:
+        return []
+    lately = PickerMiss.objects.filter(
+        account=account, dismissed_at=None, last_at__gte=now - _LOOKS_BACK
+    )
+    return list(lately.order_by("-last_at")[:_LATEST])
+
+
+def _nearly(miss: PickerMiss, member: Member) -> list[Typed]:
+    """As the file stands now: what was put right since is not shown any more."""
+    if not opened_by(member) or member.date_of_birth is None:
+        return []
+    is_called_so = not isinstance(choose([member], miss.name), NoMatch)
+    is_born_then = member.date_of_birth == miss.date_of_birth
+    if is_called_so == is_born_then or miss.cause != ("name" if is_born_then else "date"):
+        return []
+    return [Typed(is_born_then, miss.name, miss.date_of_birth, miss.times, miss.last_at)]
 
 
 # --- sign-ins -------------------------------------------------------------------------
@@ -291,7 +331,7 @@ def _link_facts(
 # --- what the audit tells -------------------------------------------------------------
 
 
-def _events(key: str, account: HouseholdAccount | None, now: datetime) -> list[AuditEvent]:
+def _events(key: str, account: HouseholdAccount | None, now: datetime.datetime) -> list[AuditEvent]:
     """Of the login, and of the address, which may have been tried before it had one."""
     lately = AuditEvent.objects.filter(action__in=_ACTIONS, at__gte=now - _LOOKS_BACK)
     of_email = lately.filter(object_type="email", object_id=email_mark(key))
@@ -313,7 +353,7 @@ def _failures(events: Sequence[AuditEvent]) -> list[Failure]:
     return list(latest.values())
 
 
-def _waits_since(events: Sequence[AuditEvent], mails: Sequence[Mail]) -> datetime | None:
+def _waits_since(events: Sequence[AuditEvent], mails: Sequence[Mail]) -> datetime.datetime | None:
     """When a link was asked for that the background worker has not looked at yet."""
     asked = [one.at for one in events if (one.action, one.outcome) == ("link-request", "asked")]
     if not asked:

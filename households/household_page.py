@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import audit
 from accounts.actions import ensure_accounts
-from accounts.emails import email_key, email_mark
+from accounts.emails import MAX_LENGTH, email_key, email_mark
 from accounts.models import HouseholdAccount
 from accounts.staff_pages import keep_search, words_of_search
 from households import close_emails
@@ -149,10 +149,12 @@ def _search(site: AdminSite, request: HttpRequest) -> HttpResponse:
 
 
 def _asked(site: AdminSite, request: HttpRequest) -> HttpResponse:
-    typed = request.POST.get("email", "")
-    key = email_key(typed.replace("\0", ""))
+    typed = request.POST.get("email", "")[: MAX_LENGTH + 1].replace("\0", "")
+    key = email_key(typed)
     if not key:
         return _box(site, request, typed, _("Type the email that the family says."))
+    if len(typed) > MAX_LENGTH:
+        return _box(site, request, typed, _("That is too long for an email."))
     if "@" not in key:
         if not request.user.has_perm("households.view_member"):
             return _box(site, request, typed, _("Type the whole email, with @."))
