@@ -69,10 +69,12 @@ def close_to(key: str) -> list[str]:
 
 
 def is_slip(key: str, other: str) -> bool:
-    """Whether one of the two may be the other with a slip of a finger, and no more than that."""
+    """Whether one of the two may be the other with a slip of a finger, or another ending such as .com for
+    .org, and no more than that."""
     (local, domain), (other_local, other_domain) = _parts(key), _parts(other)
     if local == other_local:
-        return 0 < distance(domain, other_domain) <= 2
+        same_name = domain.rpartition(".")[0] == other_domain.rpartition(".")[0]
+        return domain != other_domain and (same_name or distance(domain, other_domain) <= 2)
     return domain == other_domain and distance(local, other_local) == 1
 
 
