@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -84,6 +84,16 @@ def _could_mean(email_key: str, name: str, date_of_birth: datetime.date) -> Q:
     return Q(email_key=email_key) & (Q(date_of_birth=date_of_birth) | named)
 
 
+def _likeliest(name: str, date_of_birth: datetime.date) -> Case:
+    """First whom the date or the whole name fits: of an office's email not everybody is looked at."""
+    key = name_key(name)
+    return Case(
+        When(date_of_birth=date_of_birth, then=0),
+        When(Q(first_name_key=key) | Q(preferred_name_key=key), then=1),
+        default=2,
+    )
+
+
 # --- keeping --------------------------------------------------------------------------
 
 _KEEP = """
@@ -103,7 +113,8 @@ def miss_record(*, request: HttpRequest, account: HouseholdAccount, name: str,
     """
     name = " ".join(name.split())
     people = Member.objects.filter(_could_mean(account.email_key, name, date_of_birth))
-    people = people.order_by("pk").prefetch_related("also_called")[:_MOST_PEOPLE]
+    people = people.order_by(_likeliest(name, date_of_birth), "pk")
+    people = people.prefetch_related("also_called")[:_MOST_PEOPLE]
     cause = cause_of(people, name, date_of_birth) or Cause.NO_MATCH
     key = name_key(name)
     worth = cause in _MENDED and bool(key) and len(name) <= PickerMiss.LONGEST

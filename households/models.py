@@ -362,7 +362,8 @@ class Member(models.Model):
         self.last_name_key = name_key(self.last_name)
 
     def _consent_needed_from(self, adult_age: int | None) -> datetime.date | None:
-        born = self.date_of_birth
+        # As text it may stand here until it is saved, as in any column of Django's.
+        born = models.DateField().to_python(self.date_of_birth)
         if born is None or self.consent_stands:
             return None
         if birthdays.birthday_at(born, birthdays.OLDEST_ADULT) <= self.on_email_since:
