@@ -53,7 +53,7 @@ def time_zones(kept: str) -> list[tuple[Any, Any]]:
 
 class PracticeForm(VersionedForm):
     languages = forms.MultipleChoiceField(
-        label=gettext_lazy("languages"),
+        label=gettext_lazy("Languages"),
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy(
             "In which families can read the portal. Of those that it is translated to."

@@ -109,11 +109,16 @@ def list_start_again(*, request: HttpRequest, row_id: int) -> Outcome:
 
 def is_stopped(row: RosterImport) -> bool:
     """Whether it should be worked on, and nobody does or will. A worker that was killed and started anew
-    takes its task up by itself; this is for one that fails again and again."""
-    if row.state not in _WORKED_ON or row.task_id is None:
+    takes its task up by itself; this is for one that fails again and again. Reads the row anew where the task
+    is over."""
+    if row.state not in _WORKED_ON:
         return False
     status = DBTaskResult.objects.filter(pk=row.task_id).values_list("status", flat=True).first()
-    return status not in {"READY", "RUNNING"}
+    if status in {"READY", "RUNNING"}:
+        return False
+    # It may have come to its end since the row was read.
+    row.refresh_from_db()
+    return row.state in _WORKED_ON
 
 
 def _enqueue(row: RosterImport) -> None:

@@ -222,16 +222,19 @@ class RosterImportAdmin(PortalModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         row = self._row_or_404(request, object_id)
-        audit.record(
-            audit.Action.STAFF_VIEW,
-            "ok",
-            request=request,
-            object_type="rosterimport",
-            object_id=row.pk,
-        )
         stopped = roster_actions.is_stopped(row)
         is_worked_on = row.state in {State.CHECKING, State.IMPORTING} and not stopped
-        counts = how_many(row) if row.plan_digest else {}
+        counts = how_many(row) if row.plan_digest and not is_worked_on else {}
+        # How far the worker is names nobody, is asked for every few seconds, and must not wait for the lock
+        # that the import holds on SQLite.
+        if not is_worked_on:
+            audit.record(
+                audit.Action.STAFF_VIEW,
+                "ok",
+                request=request,
+                object_type="rosterimport",
+                object_id=row.pk,
+            )
         may_decide = self.has_add_permission(request)
         context = {
             **self.admin_site.each_context(request),

@@ -18,7 +18,7 @@ from django_tasks_db.models import DBTaskResult
 
 from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount
-from households.desk import roster_files, roster_tasks
+from households.desk import roster_actions, roster_files, roster_tasks
 from households.desk.models import RosterImport, RosterLine
 from households.models import Member
 from portal.management.commands.serve import make_ready_again
@@ -261,6 +261,15 @@ def test_one_that_stopped_for_good_can_be_started_again_or_dropped(
     assert row().state == ("imported" if state == "importing" else "checked")
 
 
+def test_one_that_is_done_this_moment_has_not_stopped(staff, checked):
+    """The page read the row, and then the worker was done."""
+    checked(NEW)
+    read_before = row()
+    read_before.state = "checking"
+    assert not roster_actions.is_stopped(read_before)
+    assert read_before.state == "checked"
+
+
 def test_one_that_is_worked_on_is_not_dropped(staff, checked, run_tasks):
     page = checked(NEW)
     confirm(staff, page)
@@ -463,6 +472,10 @@ def test_the_page_shows_how_far_the_worker_is(staff, checked):
     confirm(staff, page)
     step = roster_files.tell_progress(key)("Writing", 1000)
     assert "0 of about 1000" in text_of(staff.get(page))
+    with CaptureQueriesContext(connection) as asked:
+        staff.get(page)
+    written = [one["sql"] for one in asked if not one["sql"].startswith("SELECT")]
+    assert written == [], "it would wait for the import's lock"
     step(250)
     roster_files.forget_progress(key)
     assert "It waits for its turn." in text_of(staff.get(page))
