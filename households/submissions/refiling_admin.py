@@ -211,7 +211,7 @@ class _RefilePages:
             if self._submission.member_id == to.pk:
                 return self._was_moved()
             return self._preview(form, to, plan_of(self._submission, to), changed=True)
-        text = _("Moved. It waits in the inbox of the person you chose.")
+        text = _("Moved. It stands in the inbox under the person you chose.")
         self._admin.message_user(self._request, text, messages.SUCCESS)
         return HttpResponseRedirect(
             reverse("admin:submissions_refiling_change", args=[refiling.pk])
