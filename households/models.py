@@ -9,10 +9,12 @@ from __future__ import annotations
 import datetime
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -21,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.emails import MAX_LENGTH as LONGEST_EMAIL
 from accounts.emails import usable_email_key
 from accounts.models import HouseholdAccount, HouseholdSession
+from households import birthdays
 from households.matching import name_key
 
 CRISIS_TEXT = _(
@@ -70,6 +73,33 @@ class Practice(models.Model):
         ),
     )
 
+    adult_age = models.PositiveSmallIntegerField(
+        _("age of an adult"),
+        default=18,
+        validators=[
+            MinValueValidator(birthdays.YOUNGEST_ADULT),
+            MaxValueValidator(birthdays.OLDEST_ADULT),
+        ],
+        help_text=_(
+            "Whoever came onto a shared email as a child is opened by its login until this birthday, and "
+            "after it only with their own recorded consent."
+        ),
+    )
+    announced_ages = models.CharField(
+        _("birthdays to be told of"),
+        max_length=60,
+        default="12, 13, 18",
+        blank=True,
+        validators=[birthdays.check_ages],
+        help_text=_("Ages at which you want to look again at who may open a chart: 12, 13, 18"),
+    )
+    announced_days_ahead = models.PositiveSmallIntegerField(
+        _("days ahead"),
+        default=60,
+        validators=[MinValueValidator(1), MaxValueValidator(366)],
+        help_text=_("How long before such a birthday it stands among the tasks."),
+    )
+
     class Meta:
         verbose_name = verbose_name_plural = _("practice")
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_practice")]
@@ -101,10 +131,19 @@ class Practice(models.Model):
         cls._memory.clear()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        super().save(*args, **kwargs)
+        with transaction.atomic():
+            adult_age_before = adult_age_now()
+            super().save(*args, **kwargs)
+            if self.adult_age != adult_age_before:
+                Member.objects.keep_age_rule(self.adult_age)
         self.forget()
         # Again at the end: another request may have remembered the old row meanwhile.
         transaction.on_commit(self.forget)
+
+    @property
+    def ages_announced(self) -> list[int]:
+        """Youngest first; the age of an adult is always one of them."""
+        return sorted({*birthdays.ages_in(self.announced_ages), self.adult_age})
 
     def clean(self) -> None:
         import zoneinfo
@@ -115,24 +154,79 @@ class Practice(models.Model):
             )
 
 
+def adult_age_now() -> int:
+    """The practice's setting, never remembered: it decides who may see what."""
+    age = Practice.objects.filter(pk=1).values_list("adult_age", flat=True).first()
+    return Practice().adult_age if age is None else age
+
+
+class DatabaseToday(models.Func):
+    """The day it is, as the database knows it: in UTC. No parameter, so a statement that is built once and
+    asked for weeks (accounts/compiled.py) cannot hold the day on which it was built."""
+
+    template = "CURRENT_DATE"
+    output_field = models.DateField()
+
+
+def database_today() -> datetime.date:
+    """The same day in Python."""
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+def may_be_opened(through: str = "") -> Q:
+    """Active, with portal access, and not an adult whose own consent the login still needs."""
+    needs_none = Q(**{f"{through}consent_needed_from": None})
+    not_yet = Q(**{f"{through}consent_needed_from__gt": DatabaseToday()})
+    return (
+        Q(**{f"{through}status": Member.Status.ACTIVE, f"{through}portal_access": True})
+        & (needs_none | not_yet)
+    )  # fmt: skip
+
+
 def in_household(account: HouseholdAccount, through: str = "") -> Q:
-    """The question itself: on file under this account's email, active, and with portal access.
+    """The question itself: on file under this account's email, and one who may be opened.
 
     `through` is the path to the member from the model that is asked ("member__"), so that a look-up of
     something of theirs is the same one query.
     """
-    return Q(
-        **{
-            f"{through}email_key": account.email_key,
-            f"{through}status": Member.Status.ACTIVE,
-            f"{through}portal_access": True,
-        }
-    )
+    return Q(**{f"{through}email_key": account.email_key}) & may_be_opened(through)
+
+
+class Birthday(models.Func):
+    """`birthdays.birthday_at` of a column, in SQL: the two agree, also about February 29."""
+
+    output_field = models.DateField()
+
+    def __init__(self, born: str, age: int) -> None:
+        super().__init__(models.F(born), models.Value(int(age)))
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        # SQLite counts the day that is missing on into March.
+        template = "date(%(expressions)s || ' years')"
+        return super().as_sql(compiler, connection, template=template, arg_joiner=", '+' || ")
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        # PostgreSQL stops at the last day of February: the day of the month is then another one.
+        born, age = (compiler.compile(part) for part in self.get_source_expressions())
+        moved = f"({born[0]} + make_interval(years => {age[0]}))::date"
+        sql = f"({moved} + (date_part('day', {moved}) <> date_part('day', {born[0]}))::int)"
+        each = [*born[1], *age[1]]
+        return sql, [*each, *each, *born[1]]
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
     def with_portal_access(self) -> MemberQuerySet:
-        return self.filter(status=Member.Status.ACTIVE, portal_access=True).exclude(email_key="")
+        return self.filter(may_be_opened()).exclude(email_key="")
+
+    def keep_age_rule(self, adult_age: int) -> None:
+        """The practice set another age of an adult: the rule of `Member.set_keys`, for everybody at once."""
+        adult_on = Birthday("date_of_birth", adult_age)
+        now = {"updated_at": timezone.now()}
+        needed = self.filter(consent_stands=False, on_email_since__lt=adult_on)
+        other = Q(consent_needed_from=None) | ~Q(consent_needed_from=adult_on)
+        needed.filter(other).update(consent_needed_from=adult_on, **now)
+        over = Q(consent_stands=True) | Q(date_of_birth=None) | Q(on_email_since__gte=adult_on)
+        self.exclude(consent_needed_from=None).filter(over).update(consent_needed_from=None, **now)
 
     def in_household_of(self, account: HouseholdAccount) -> MemberQuerySet:
         """Everybody whose chart this account may open, now."""
@@ -189,6 +283,12 @@ class Member(models.Model):
     # Column and value: what the patient list said where somebody has put something newer on file here. The
     # list does not bring it back until it says something else itself (roster/planning.py).
     list_values = models.JSONField(default=dict, blank=True, editable=False)
+    # The age rule (R-WP-13). Since when they are on this email; whether their own consent to this login is
+    # recorded (AdultConsent); and what follows: the day from which the login does not open them without it,
+    # the birthday on which somebody who came onto this email as a child becomes an adult.
+    on_email_since = models.DateField(default=database_today, editable=False)
+    consent_stands = models.BooleanField(default=False, editable=False)
+    consent_needed_from = models.DateField(null=True, editable=False)
     # What staff search by: prefix look-ups on plain indexes, at any size of the practice.
     first_name_key = models.CharField(max_length=400, editable=False, db_index=True)
     preferred_name_key = models.CharField(max_length=400, editable=False, db_index=True)
@@ -197,6 +297,12 @@ class Member(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = MemberQuerySet.as_manager()
+
+    # What `set_keys` derives.
+    DERIVED: ClassVar = (
+        *("email_key", "first_name_key", "preferred_name_key", "last_name_key"),
+        *("on_email_since", "consent_stands", "consent_needed_from"),
+    )
 
     class Meta:
         verbose_name = _("member")
@@ -218,20 +324,42 @@ class Member(models.Model):
                 {"date_of_birth": _("That date is in the future. Check the year.")}
             )
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         self.set_keys()
-        super().save(*args, **kwargs)
+        if update_fields is not None:
+            update_fields = {*update_fields, *self.DERIVED}
+        super().save(*args, update_fields=update_fields, **kwargs)
 
-    def set_keys(self) -> None:
-        """Derive the look-up columns. Bulk writes call it themselves. An email that nobody can be mailed
-        at gives no key, and so no portal access."""
+    def set_keys(self, adult_age: int | None = None) -> None:
+        """Derive the columns of DERIVED. Bulk writes call it themselves, with the practice's age of an
+        adult. An email that nobody can be mailed at gives no key, and so no portal access."""
+        email_key_before = self.email_key
         try:
             self.email_key = usable_email_key(self.email)
         except ValidationError:
             self.email_key = ""
+        if self.email_key != email_key_before:
+            # Another login: who came to it as a child, and what they agreed to, begins anew.
+            self.on_email_since, self.consent_stands = database_today(), False
+        self.consent_needed_from = self._consent_needed_from(adult_age)
         self.first_name_key = name_key(self.first_name)
         self.preferred_name_key = name_key(self.preferred_name)
         self.last_name_key = name_key(self.last_name)
+
+    def _consent_needed_from(self, adult_age: int | None) -> datetime.date | None:
+        # As text it may stand here until it is saved, as in any column of Django's.
+        born = models.DateField().to_python(self.date_of_birth)
+        if born is None or self.consent_stands:
+            return None
+        if birthdays.birthday_at(born, birthdays.OLDEST_ADULT) <= self.on_email_since:
+            return None  # whatever the setting is, which is not asked for then
+        adult_on = birthdays.birthday_at(born, adult_age_now() if adult_age is None else adult_age)
+        return adult_on if adult_on > self.on_email_since else None
+
+    @property
+    def waits_for_consent(self) -> bool:
+        """An adult now, who came onto this email as a child and has not agreed yet, as far as we know."""
+        return self.consent_needed_from is not None and self.consent_needed_from <= database_today()
 
     def note_list_values(self, before: Mapping[str, Any]) -> None:
         """Columns are changed here, by staff or with a change of the family's; `before` is what stood in
@@ -287,6 +415,93 @@ class AlsoCalled(models.Model):
 
     def __str__(self) -> str:
         return f"Also-called name {self.pk}"
+
+
+class AdultConsent(models.Model):
+    """That an adult agrees to be opened by the login of a shared email, as they told staff (R-WP-13).
+    Withdrawn, it stays as a record of what was. Only households/ages.py writes it."""
+
+    class How(models.TextChoices):
+        IN_PERSON = "in-person", _("in person")
+        PHONE = "phone", _("by phone")
+        PAPER = "paper", _("on paper, signed")
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="adult_consents")
+    given_on = models.DateField(_("when they agreed"))
+    how = models.CharField(_("how"), max_length=10, choices=How)
+    note = models.CharField(_("note"), max_length=300, blank=True)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    recorded_at = models.DateTimeField(default=timezone.now)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("adult's consent")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"Consent {self.pk}"
+
+
+class AgeSeen(models.Model):
+    """Staff have looked at somebody who reaches one of the announced ages: nothing more to do."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="ages_seen")
+    age = models.PositiveSmallIntegerField()
+    seen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["member", "age"], name="one_age_seen")]
+
+    def __str__(self) -> str:
+        return f"Age seen {self.pk}"
+
+
+class PickerMiss(models.Model):
+    """A name and a birth date that a family typed at the picker and that chose nobody, though one of the two
+    fits somebody of the household, or both fit two people. What staff may mend follows from the file as it
+    is now (households/misses.py). What was typed stands here and nowhere else, and not for long."""
+
+    LONGEST = 60
+
+    account = models.ForeignKey(HouseholdAccount, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=LONGEST)
+    name_key = models.CharField(max_length=400)
+    date_of_birth = models.DateField()
+    # Of the last time; what staff are shown follows from the file as it is when they look.
+    cause = models.CharField(max_length=10)
+    times = models.PositiveIntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+    dismissed_at = models.DateTimeField(null=True)
+    dismissed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "name_key", "date_of_birth"], name="one_picker_miss"
+            )
+        ]
+        indexes = [
+            # What stands among the tasks: few, of many that were typed once.
+            models.Index(
+                fields=["first_at"],
+                name="picker_miss_waits",
+                condition=Q(dismissed_at=None) & (Q(times__gte=2) | Q(cause="ambiguous")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Picker miss {self.pk}"
 
 
 class FilledInBy(models.TextChoices):

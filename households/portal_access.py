@@ -12,6 +12,8 @@ def opened_by(member: Member | None) -> str:
     """The email key of the login that can open this chart; "" when none can."""
     if member is None or member.status != Member.Status.ACTIVE or not member.portal_access:
         return ""
+    if member.waits_for_consent:
+        return ""
     return member.email_key
 
 
@@ -21,4 +23,6 @@ def why_closed(member: Member) -> str:
         return ""
     if member.status != Member.Status.ACTIVE:
         return member.get_status_display()
-    return _("no portal access")
+    if not member.portal_access or not member.waits_for_consent:
+        return _("no portal access")
+    return _("an adult now: their own consent is not recorded")

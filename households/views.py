@@ -20,7 +20,7 @@ from accounts.access import public, sign_in_needed
 from accounts.sessions import address_group
 from accounts.views import own_page, paused
 from households import binding as bindings
-from households import kept
+from households import kept, misses
 from households.forms import WhoForm
 from households.matching import Ambiguous, NoMatch, choose
 from households.models import Binding, Member
@@ -67,11 +67,16 @@ def who(request: HouseholdRequest) -> HttpResponse:
     household = Member.objects.in_household_of(account).prefetch_related("also_called")
     born_then = household.filter(date_of_birth=form.cleaned_data["date_of_birth"])
     chosen = choose(list(born_then), form.cleaned_data["first_name"])
+    if isinstance(chosen, Ambiguous | NoMatch):
+        misses.miss_record(
+            request=request,
+            account=account,
+            name=form.cleaned_data["first_name"],
+            date_of_birth=form.cleaned_data["date_of_birth"],
+        )
     if isinstance(chosen, Ambiguous):
-        audit.record(audit.Action.PICK, "ambiguous", request=request)
         return render(request, "households/ambiguous.html", status=422)
     if isinstance(chosen, NoMatch):
-        audit.record(audit.Action.PICK, "no-match", request=request)
         return _who_page(request, form, next_page, status=422, no_match=True)
 
     throttle.clear(throttle.PICK, str(account.pk))

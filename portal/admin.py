@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -64,12 +65,43 @@ class PortalAdminSite(admin.AdminSite):
     # --- the frame around every page --------------------------------------------------
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        # Imported here: this module is read before the models are.
+        from households.desk.task_pages import may_see_tasks
+        from households.desk.tasks import MOST, open_count
+        from households.submissions.inbox import waiting_for
+
+        def tasks_waiting() -> str | None:
+            if not may_see_tasks(request):
+                return None
+            count = open_count()
+            return f"{MOST - 1}+" if count >= MOST else str(count)
+
         name = request.practice.name
         return {
             **super().each_context(request),
+            # Counted where a page shows it: the answer to a button has no head.
+            "inbox_waiting": SimpleLazyObject(lambda: waiting_for(request.user)),
+            "tasks_waiting": SimpleLazyObject(tasks_waiting),
             "site_title": name,
             "site_header": _("%(practice)s: staff") % {"practice": name},
         }
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What waits, then the jobs."""
+        # Imported here: this module is read before the models are.
+        from households.desk.task_pages import may_see_tasks
+        from households.desk.tasks import summary
+        from households.submissions.inbox import kinds_in_inbox
+        from households.submissions.models import Submission
+
+        context: dict[str, Any] = {"jobs_title": self.index_title, "unseen": None}
+        context["tasks"] = summary() if may_see_tasks(request) else None
+        if kinds_in_inbox(request.user):
+            inbox: Any = self.get_model_admin(Submission)
+            context |= {"title": _("Inbox"), "unseen": inbox.unseen(request)}
+        return super().index(request, {**context, **(extra_context or {})})
 
     def get_app_list(
         self, request: HttpRequest, app_label: str | None = None
@@ -82,12 +114,14 @@ class PortalAdminSite(admin.AdminSite):
             for app in self._build_app_dict(request).values()
             for model in app["models"]
         }
+        if "submissions.Submission" in shown:
+            shown["submissions.Submission"]["name"] = _("Inbox")
         jobs = []
         for slug, name, labels in JOBS:
             models = [shown.pop(label) for label in labels if label in shown]
             if slug == "practice":
                 models.append(self._help_text_entry())
-            if slug == "forms" and request.user.is_superuser:
+            if slug == "forms" and getattr(request.user, "is_owner", False):
                 models.append(self._form_answers_entry())
             jobs.append(_group(slug, name, models))
         jobs.append(_group("more", gettext_lazy("More"), list(shown.values())))
@@ -115,11 +149,13 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
+        from households.desk import consent_pages, task_pages
         from households.intake.builder_admin import builder_paths
         from households.record import form_pages, staff_pages
 
         ours = [path("help-text/", self.admin_view(self.help_text), name="help_text")]
         ours += [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
+        ours += [*task_pages.staff_paths(self), *consent_pages.staff_paths(self)]
         return [*ours, *builder_paths(self), *super().get_urls()]
 
     def help_text(self, request: HttpRequest) -> HttpResponse:

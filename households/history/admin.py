@@ -1,7 +1,7 @@
 """Admin pages of the history: what families changed, old and new side by side, and which topics are asked.
 
-Who may see these is for Django's permissions on EntryChange to say: a front desk without them sees that a
-history came, and nothing of it.
+Who may see these is for Django's permissions on EntryChange to say: a front desk without them sees nothing of
+a history, not even that one came (submissions/sight.py).
 """
 
 from __future__ import annotations

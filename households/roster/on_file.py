@@ -14,13 +14,14 @@ from django.db.models import Count, Max
 
 from accounts.emails import email_key
 from households.matching import name_key
-from households.models import Member
+from households.models import Member, database_today
 from households.roster import names
 from households.roster.cleaning import CleanRow
 
 _COLUMNS = (
     "pk", "patient_id", "mrn", "first_name", "preferred_name", "first_name_key", "last_name_key",
     "date_of_birth", "email", "email_key", "address_1", "status", "portal_access",
+    "consent_needed_from",
 )  # fmt: skip
 
 
@@ -47,10 +48,17 @@ class Known:
     address_1: str
     status: str
     portal_access: bool
+    consent_needed_from: datetime.date | None
 
     @property
     def has_access(self) -> bool:
-        return bool(self.email_key) and self.portal_access and self.status == Member.Status.ACTIVE
+        needed = self.consent_needed_from
+        return (
+            bool(self.email_key)
+            and self.portal_access
+            and self.status == Member.Status.ACTIVE
+            and (needed is None or needed > database_today())
+        )
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from households.matching import name_key
-from households.models import Member, plain_value
+from households.models import Member, adult_age_now, plain_value
 from households.roster import names, on_file
 from households.roster.cleaning import NAME_FIELDS, CleanRow
 from households.roster.columns import FIELDS
@@ -20,7 +21,7 @@ from households.roster.report import AccessChange, Entry, Severity, printable
 CHUNK = 500
 # Facts that a chart was chosen by, or that say whether it may be opened (R-WP-3, R-WP-12).
 IDENTITY = ("first_name", "preferred_name", "date_of_birth", "status", "email_key")
-KEYS = ("email_key", "first_name_key", "preferred_name_key", "last_name_key")
+KEYS = Member.DERIVED
 _ON_MEMBER = tuple(name for name in FIELDS if name != "patient_id")
 
 
@@ -37,6 +38,7 @@ class Change:
 @dataclass
 class Plan:
     stamp: tuple[object, ...]
+    adult_age: int
     created: list[Member] = field(default_factory=list)
     # Members whose noted values are over, with those that are left: the list has caught up.
     caught_up: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
@@ -49,6 +51,19 @@ class Plan:
     moved: list[str] = field(default_factory=list)
     joined: list[str] = field(default_factory=list)
 
+    def digest(self) -> str:
+        """Of everything that would be written and of whose access moves: equal for two plans that do the
+        same, however often somebody else was saved between them."""
+        written = hashlib.sha256()
+        for member in self.created:
+            written.update(repr(_values_of(member)).encode("utf-8", "surrogatepass"))
+        for change in self.changes:
+            values = [(name, getattr(change.member, name)) for name in sorted(change.fields)]
+            written.update(repr((change.pk, values)).encode("utf-8", "surrogatepass"))
+        others = (self.caught_up, self.unchanged, self.refused, self.access_changes)
+        written.update(repr((others, self.moved, self.joined)).encode("utf-8", "surrogatepass"))
+        return written.hexdigest()
+
     def refuse(self, row: CleanRow, kind: str, message: str) -> None:
         self.entries.append(
             Entry(Severity.REFUSED, kind, row.line, printable(row.patient_id), message)
@@ -56,10 +71,14 @@ class Plan:
         self.refused += 1
 
 
+def _values_of(member: Member) -> list[Any]:
+    return [getattr(member, name) for name in FIELDS]
+
+
 def make_plan(rows: list[CleanRow], practice_emails: set[str]) -> Plan:
     """Compare rows with what is on file now. `practice_emails` are keys of the practice's own addresses."""
     known_now = on_file.load()
-    plan = Plan(known_now.stamp)
+    plan = Plan(known_now.stamp, adult_age=adult_age_now())
     people: dict[str, Person] = {}
     pairs = _told_apart(rows, known_now, plan)
     for chunk in _chunks(pairs):
@@ -115,7 +134,7 @@ def _chunks(pairs: list[Any]) -> Iterator[list[Any]]:
 def _create(row: CleanRow, plan: Plan) -> Member:
     values = {name: value for name, value in row.values.items() if name != "patient_id"}
     member = Member(patient_id=row.patient_id, **values)
-    member.set_keys()
+    member.set_keys(plan.adult_age)
     plan.created.append(member)
     for name, kind in (("date_of_birth", "missing_dob"), ("email", "missing_email")):
         if name not in values:
@@ -142,7 +161,7 @@ def _change(row: CleanRow, pk: int, stored: dict[str, Any], plan: Plan) -> Membe
     left = {name: value for name, value in noted.items() if name not in values}
     # Without its pk and public id: it is written by its patient_id, see applying.
     member = Member(**{**stored, **values, "list_values": left})
-    member.set_keys()
+    member.set_keys(plan.adult_age)
     if newer:
         plan.entries.append(
             Entry(
@@ -188,6 +207,7 @@ def _person(member: Member, row: CleanRow, known: Known | None) -> Person:
         address=name_key(member.address_1),
         has_access=bool(member.email_key)
         and member.status == Member.Status.ACTIVE
+        and not member.waits_for_consent
         and (known is None or known.portal_access),
     )
 
