@@ -16,7 +16,7 @@ from households.demographics.models import Contact
 from households.documents.models import Document, DocumentRequest
 from households.intake.models import QuestionnaireVersion, ValueSet
 from households.models import Member, Practice
-from households.submissions.models import Submission
+from households.submissions.models import Refiling, Submission
 from tests.cast import NURSE_PASSWORD, PASSWORD, pick, sign_in, sign_in_as_staff
 from tests.files import png
 from tests.pages import fields_of, text_of
@@ -80,6 +80,13 @@ def one_of_each(cast, forms) -> None:
     forms.ask(form)
     forms.ask_one(form, cast.mia)
     forms.sign(forms.send(form, cast.mia))
+    Refiling.objects.create(
+        member=cast.leo,
+        from_member=cast.mia,
+        submission=Submission.objects.filter(kind="document")[0],
+        staff=cast.nurse_staff,
+        reason="It is Leo's.",
+    )
     ValueSet.objects.create(url="https://practice.example/ValueSet/some", title="Some")
     for page, typed in {
         "demographics/occupation/": {"occupation": "Dancer"},

@@ -9,7 +9,7 @@ from django.test import Client
 
 from households.documents.models import Document
 from households.intake.asking import asked_of
-from households.intake.models import QuestionnaireResponse, Signature
+from households.intake.models import Questionnaire, QuestionnaireResponse, Signature
 from households.submissions.models import Refiling, Submission
 from tests.cast import practice_today
 from tests.files import png
@@ -254,6 +254,7 @@ def with_a_photo(mia) -> tuple[QuestionnaireResponse, Document]:
 
 def test_its_files_go_along_and_never_alone(staff, mia, leo, cast, run_tasks):
     response, document = with_a_photo(mia)
+    Questionnaire.objects.update(is_clinical=False)
     assert "It is an answer in the form “A rash”. Move the form" in staff.refused(
         document.submission, cast.leo
     )
@@ -305,3 +306,28 @@ def test_who_may_not_handle_forms_moves_none(forms, cast):
     assert desk.preview(response.submission, cast.leo).status_code == 403
     response.refresh_from_db()
     assert response.member == cast.mia
+
+
+def test_who_may_not_read_a_clinical_form_moves_none_and_reads_no_trail_of_it(forms, staff, cast):
+    secret, plain = forms.form("PHQ-9", is_clinical=True), forms.form("Intake", is_clinical=False)
+    closed, open_one = forms.send(secret, cast.mia), forms.send(plain, cast.mia)
+    desk = front_desk()
+    for answer in (
+        desk.client.get(page_of(closed.submission)),
+        desk.preview(closed.submission, cast.leo),
+    ):
+        assert answer.status_code == 403
+    desk.move(open_one.submission, cast.leo, "Plainly of Leo")
+    staff.move(closed.submission, cast.leo, "He is the sad one")
+    page = f"/admin/submissions/refiling/{Refiling.objects.latest('pk').pk}/change/"
+    assert "sad one" not in text_of(desk.client.get(page, follow=True))
+    listed = text_of(desk.client.get("/admin/submissions/refiling/"))
+    assert listed.count("Leo Rivera") == 1
+    assert text_of(staff.client.get("/admin/submissions/refiling/")).count("Leo Rivera") == 2
+
+
+def test_a_file_of_a_clinical_form_does_not_say_which(staff, mia, cast):
+    _response, document = with_a_photo(mia)
+    Questionnaire.objects.update(is_clinical=True)
+    said = staff.refused(document.submission, cast.leo)
+    assert "A rash" not in said and "a clinical form" in said
