@@ -32,6 +32,7 @@ JOBS = (
         (
             *("submissions.Submission", "demographics.DetailChange", "history.EntryChange"),
             *("intake.QuestionnaireResponse", "documents.Document", "documents.DocumentRequest"),
+            "submissions.Refiling",
         ),
     ),
     (
@@ -114,6 +115,8 @@ class PortalAdminSite(admin.AdminSite):
         }
         from households.household_page import may_look
 
+        if "submissions.Submission" in shown:
+            shown["submissions.Submission"]["name"] = _("Inbox")
         jobs = []
         for slug, name, labels in JOBS:
             models = [shown.pop(label) for label in labels if label in shown]

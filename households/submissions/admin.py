@@ -33,14 +33,13 @@ from households.submissions.inbox import (
     OPEN,
     kinds_in_inbox,
     on_the_way,
-    walk_of,
     walk_query,
     with_assigned,
     with_danger,
     with_kind,
     with_status,
 )
-from households.submissions.inbox_bar import address_of
+from households.submissions.inbox_bar import address_of, to_the_next, to_the_previous
 from households.submissions.models import InboxPlace, Submission, SubmissionQuerySet
 from households.submissions.refiling_admin import refile_page
 from households.submissions.sight import kinds_decided_by, seen_by, sees_clinical_answers
@@ -146,6 +145,8 @@ class SubmissionAdmin(MemberOwnedAdmin):
     )
     list_display_links = None
     list_filter = (StatusFilter, KindFilter, AssignedFilter, DangerFilter)
+    change_list_template = "admin/submissions/change_list.html"
+    empty_value_display = ""
     # One order: the one that next and previous follow.
     sortable_by = ()
     actions = ("assign_to_me", "mark_seen", "mark_filed")  # type: ignore[assignment] # "no actions" is what the base says
@@ -369,6 +370,8 @@ class SubmissionAdmin(MemberOwnedAdmin):
             self.own_path("<int:pk>/assign/", self._assign, "POST"),
             self.own_path("<int:pk>/file/", self._file, "POST"),
             self.own_path("<int:pk>/text/", self._text),
+            self.own_path("<int:pk>/next/", self._next),
+            self.own_path("<int:pk>/previous/", self._previous),
             self.own_path("<int:pk>/refile/", self._refile, "GET, HEAD, POST"),
             *super().get_urls(),
         ]
@@ -409,15 +412,8 @@ class SubmissionAdmin(MemberOwnedAdmin):
                 )
                 self.message_user(request, text, messages.WARNING)
                 return HttpResponseRedirect(on_the_way(request, address_of(submission)))
-        walk = walk_of(request)
-        following = walk.neighbours(submission).following
-        if following is None:
-            text = _("Filed. Nothing comes after it in this list.")
-            self.message_user(request, text, messages.SUCCESS)
-            inbox = reverse("admin:submissions_submission_changelist")
-            return HttpResponseRedirect(f"{inbox}{walk.list_query}")
-        self.message_user(request, _("Filed. This is the next one."), messages.SUCCESS)
-        return HttpResponseRedirect(f"{address_of(following)}{walk.query}")
+        self.message_user(request, _("Filed."), messages.SUCCESS)
+        return to_the_next(request, submission)
 
     def _to_decide_on(self, request: HttpRequest, pk: int) -> Submission:
         submission = self._seen_or_404(request, pk)
@@ -455,6 +451,13 @@ class SubmissionAdmin(MemberOwnedAdmin):
             "rows": min(text.count("\n") + 2, 30),
         }
         return TemplateResponse(request, "admin/submissions/text.html", context)
+
+    def _next(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Found when the link is followed: the list may have changed since the page was shown."""
+        return to_the_next(request, self._seen_or_404(request, pk))
+
+    def _previous(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return to_the_previous(request, self._seen_or_404(request, pk))
 
     def _refile(self, request: HttpRequest, pk: int) -> HttpResponse:
         return refile_page(self, request, pk)

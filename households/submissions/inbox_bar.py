@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
@@ -35,6 +36,30 @@ def address_of(submission: Submission) -> str:
     """The staff's page of the thing that was sent."""
     app, model = MODELS[Submission.Kind(submission.kind)]
     return reverse(f"admin:{app}_{model}_of", args=[submission.pk])
+
+
+def to_the_next(request: HttpRequest, submission: Submission) -> HttpResponseRedirect:
+    """To what comes after it by now in the list that it was opened from, or back to the list."""
+    walk = walk_of(request)
+    last = _("That was the last one in this list.")
+    return _to(request, walk, walk.neighbours(submission).following, last)
+
+
+def to_the_previous(request: HttpRequest, submission: Submission) -> HttpResponseRedirect:
+    """To what is before it by now in the list that it was opened from, or back to the list."""
+    walk = walk_of(request)
+    first = _("That was the first one in this list.")
+    return _to(request, walk, walk.neighbours(submission).previous, first)
+
+
+def _to(
+    request: HttpRequest, walk: Walk, neighbour: Submission | None, at_the_end: str
+) -> HttpResponseRedirect:
+    if neighbour is not None:
+        return HttpResponseRedirect(f"{address_of(neighbour)}{walk.query}")
+    messages.info(request, at_the_end)
+    inbox = reverse("admin:submissions_submission_changelist")
+    return HttpResponseRedirect(f"{inbox}{walk.list_query}")
 
 
 class SentThingAdmin(MemberOwnedAdmin):
@@ -62,7 +87,7 @@ class SentThingAdmin(MemberOwnedAdmin):
         @wraps(view)
         def staying(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             response = view(request, *args, **kwargs)
-            if isinstance(response, HttpResponseRedirect):
+            if isinstance(response, HttpResponseRedirect) and "?" not in response.url:
                 response.headers["Location"] = on_the_way(request, response.url)
             return response
 
@@ -100,15 +125,10 @@ class SentThingAdmin(MemberOwnedAdmin):
 
 
 def _way(walk: Walk, submission: Submission) -> dict[str, Any]:
-    neighbours = walk.neighbours(submission)
-    ends = {"previous": neighbours.previous, "following": neighbours.following}
     return {
-        "neighbours": neighbours,
+        "neighbours": walk.neighbours(submission),
+        "query": walk.query,
         "list_url": reverse("admin:submissions_submission_changelist") + walk.list_query,
-        **{
-            f"{which}_url": f"{address_of(one)}{walk.query}" if one is not None else ""
-            for which, one in ends.items()
-        },
     }
 
 

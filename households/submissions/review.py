@@ -28,7 +28,12 @@ from households.submissions.actions import (
     submission_settle,
 )
 from households.submissions.inbox import on_the_way
-from households.submissions.inbox_bar import SentThingAdmin, one_line, text_head
+from households.submissions.inbox_bar import (
+    SentThingAdmin,
+    one_line,
+    text_head,
+    to_the_next,
+)
 from households.submissions.models import Proposal, Submission
 from households.submissions.staff_forms import ReturnForm
 
@@ -281,7 +286,8 @@ class ReviewAdmin(SentThingAdmin):
             )
 
     def _accept_all(self, request: HttpRequest, submission_pk: int) -> HttpResponse:
-        """Accept every part of it that waits and is on file as it was when the family typed."""
+        """Accept every part of it that waits and is on file as it was when the family typed. With `then`
+        the next thing of the inbox is opened, unless a part is left."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         accepted = left = 0
@@ -305,6 +311,8 @@ class ReviewAdmin(SentThingAdmin):
         if left:
             text = _("What was changed on file meanwhile, or needs another page, is left as it is.")
             self.message_user(request, text, messages.WARNING)
+        elif request.POST.get("then") == "next":
+            return to_the_next(request, submission)
         return HttpResponseRedirect(self._url("of", submission.pk))
 
     def _decide(

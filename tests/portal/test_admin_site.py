@@ -17,7 +17,7 @@ from households.desk.models import RosterImport
 from households.documents.models import Document, DocumentRequest
 from households.intake.models import QuestionnaireVersion, ValueSet
 from households.models import Member, Practice
-from households.submissions.models import Submission
+from households.submissions.models import Refiling, Submission
 from tests.cast import NURSE_PASSWORD, PASSWORD, pick, sign_in, sign_in_as_staff
 from tests.files import png
 from tests.pages import fields_of, text_of
@@ -81,6 +81,13 @@ def one_of_each(cast, forms) -> None:
     forms.ask(form)
     forms.ask_one(form, cast.mia)
     forms.sign(forms.send(form, cast.mia))
+    Refiling.objects.create(
+        member=cast.leo,
+        from_member=cast.mia,
+        submission=Submission.objects.filter(kind="document")[0],
+        staff=cast.nurse_staff,
+        reason="It is Leo's.",
+    )
     ValueSet.objects.create(url="https://practice.example/ValueSet/some", title="Some")
     RosterImport.objects.create(file_name="p.csv", file_bytes=1, uploaded_by=cast.nurse_staff)
     for page, typed in {
