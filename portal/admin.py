@@ -82,9 +82,13 @@ class PortalAdminSite(admin.AdminSite):
             for app in self._build_app_dict(request).values()
             for model in app["models"]
         }
+        from households.household_page import may_look
+
         jobs = []
         for slug, name, labels in JOBS:
             models = [shown.pop(label) for label in labels if label in shown]
+            if slug == "families" and may_look(request):
+                models.insert(0, self._household_entry())
             if slug == "practice":
                 models.append(self._help_text_entry())
             if slug == "forms" and request.user.is_superuser:
@@ -92,6 +96,16 @@ class PortalAdminSite(admin.AdminSite):
             jobs.append(_group(slug, name, models))
         jobs.append(_group("more", gettext_lazy("More"), list(shown.values())))
         return [job for job in jobs if job["models"]]
+
+    def _household_entry(self) -> dict[str, Any]:
+        return {
+            "name": _("“I can't get in”: find a household by email"),
+            "object_name": "Household",
+            "perms": {},
+            "admin_url": reverse("admin:household"),
+            "add_url": None,
+            "view_only": True,
+        }
 
     def _help_text_entry(self) -> dict[str, Any]:
         return {
@@ -115,12 +129,14 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
+        from households import household_page
         from households.desk import consent_pages, task_pages
         from households.intake.builder_admin import builder_paths
         from households.record import form_pages, staff_pages
 
         ours = [path("help-text/", self.admin_view(self.help_text), name="help_text")]
         ours += [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
+        ours += household_page.staff_paths(self)
         ours += [*task_pages.staff_paths(self), *consent_pages.staff_paths(self)]
         return [*ours, *builder_paths(self), *super().get_urls()]
 
