@@ -131,11 +131,11 @@ def unscoped_query(path: str, text: str, owned: frozenset[str] | None = None) ->
     found = []
     # The others show nothing to families: what a household sent is added up for its limits, the background
     # worker looks up the one document of its task, those in quarantine are counted and asked about, the
-    # sweep compares everybody's files with the storage, and what everybody answered to one form goes into
-    # the owner's table.
+    # sweep compares everybody's files with the storage, what everybody answered to one form goes into the
+    # owner's table, and the staff's inbox asks for the kinds that the visitor may see.
     scoped = {
         *["for_member", "create", "sent_by_household", "for_worker", "in_quarantine"],
-        *["with_bytes", "of_form"],
+        *["with_bytes", "of_form", "of_kinds"],
     }
     for node in ast.walk(tree):
         bad = ""

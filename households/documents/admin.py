@@ -5,7 +5,7 @@ Whose a document is stands on every page, beside its pictures too. Requests are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -29,8 +29,10 @@ from households.documents.renditions import page_name
 from households.documents.request_admin import DocumentRequestAdmin
 from households.documents.serving import document_response, picture_response
 from households.documents.staff_forms import ReturnDocumentForm, ShareForm
-from households.staff_pages import MemberOwnedAdmin, moment, person_line
+from households.staff_pages import moment, name_and_birth_date, person_line
 from households.submissions.actions import submission_file, submission_return, submission_see
+from households.submissions.inbox import on_the_way
+from households.submissions.inbox_bar import SentThingAdmin, one_line, text_head
 from households.submissions.models import Submission
 
 Status = Submission.Status
@@ -69,7 +71,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Document)
-class DocumentAdmin(MemberOwnedAdmin):
+class DocumentAdmin(SentThingAdmin):
     form = forms.ModelForm
     change_form_template = "admin/documents/document/change_form.html"
     list_display = (
@@ -94,7 +96,7 @@ class DocumentAdmin(MemberOwnedAdmin):
         return super().has_change_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Document]:
-        return super().get_queryset(request).select_related("submission", "kind")
+        return super().get_queryset(request).select_related("submission__assigned_to", "kind")
 
     # --- the list ---------------------------------------------------------------------
 
@@ -165,22 +167,31 @@ class DocumentAdmin(MemberOwnedAdmin):
 
     # --- one document -----------------------------------------------------------------
 
-    def get_fields(self, request: HttpRequest, obj: Document | None = None) -> list[str]:
-        """Every fact there is; those that did not happen to this document are left out."""
+    def get_fieldsets(self, request: HttpRequest, obj: Document | None = None) -> Any:
+        """Every fact there is, first what its pages are read with; those that did not happen to this
+        document are left out."""
         if obj is None:
             return []
-        facts = ["person_link", "born", "name", "kind", "note", "state"]
+        first = ["name", "kind", "note", "state"]
+        facts = ["person_link", "born"]
         if obj.submission is None:
             facts += ["sharer"]
             facts += ["opened"] if obj.opened_at else []
             facts += ["unshared"] if obj.unshared_at else []
         else:
-            facts += ["steps", "filled_in", "login"]
-            facts += ["reason"] if obj.submission.reason else []
+            first += ["filled_in"]
+            first += ["reason"] if obj.submission.reason else []
+            first += ["answers"] if obj.request_id else []
+            facts += ["steps", "login"]
             facts += ["handler"] if obj.submission.handled_by_id else []
-            facts += ["answers"] if obj.request_id else []
             facts += ["joined"] if obj.joined_into_id else []
-        return [*facts, "content_type", "amount", "scan", "checksum"]
+        facts += ["content_type", "amount", "scan", "checksum"]
+        return [(None, {"fields": first}), (_("More about it"), {"fields": facts})]
+
+    def get_fields(self, request: HttpRequest, obj: Document | None = None) -> list[str]:
+        return [
+            fact for _title, part in self.get_fieldsets(request, obj) for fact in part["fields"]
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Document | None = None) -> list[str]:
         return self.get_fields(request, obj)
@@ -232,6 +243,25 @@ class DocumentAdmin(MemberOwnedAdmin):
     def checksum(self, document: Document) -> str:
         return document.sha256
 
+    def text_of(self, request: HttpRequest, submission: Submission) -> str:
+        document = self.row_or_404(request, submission.pk, "submission_id")
+        facts = [
+            (_("Kind"), document.kind.name if document.kind else ""),
+            (_("Note"), document.note),
+            (_("File"), f"{document.name} ({self.amount(document)})"),
+            (_("Checksum (SHA-256)"), document.sha256),
+        ]
+        lines = [f"{label}: {one_line(value)}" for label, value in facts if value]
+        head = text_head(submission, _("Document: %(name)s") % {"name": document.name})
+        return "\n".join([*head, "", *lines]) + "\n"
+
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
+        """What nobody can open."""
+        documents = Document._default_manager.filter(submission__in=submissions)
+        return {one.submission_id for one in documents if not one.may_be_opened}
+
     def changeform_view(
         self,
         request: HttpRequest,
@@ -263,13 +293,23 @@ class DocumentAdmin(MemberOwnedAdmin):
         context |= {
             "title": _("Document"),
             "person": person_line(obj.member),
+            "whose": name_and_birth_date(obj.member),
+            "bar": self._bar(request, obj, may_file=handled),
             "page_numbers": range(1, obj.pages_pictured + 1) if obj.may_be_opened else (),
-            "offer_file": handled and status != Status.FILED,
             "offer_return": handled and status != Status.RETURNED,
             "offer_unshare": may_change and obj.is_from_practice and obj.unshared_at is None,
             "return_form": ReturnDocumentForm(),
         }
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def _bar(
+        self, request: HttpRequest, document: Document, *, may_file: bool
+    ) -> dict[str, Any] | None:
+        """None for what the practice shared: that is in no inbox."""
+        if document.submission is None:
+            return None
+        file_url = reverse("admin:documents_document_file", args=[document.pk])
+        return self.bar(request, document.submission, may_file=may_file, file_url=file_url)
 
     def _see(self, request: HttpRequest, document: Document) -> None:
         """Who may file a document has seen it by opening its page; the family reads the date. Who may
@@ -328,6 +368,7 @@ class DocumentAdmin(MemberOwnedAdmin):
         form = ReturnDocumentForm(request.POST)
         if not form.is_valid():
             page = reverse("admin:documents_document_change", args=[document.pk])
+            page = on_the_way(request, page)
             return self.form_page(
                 request,
                 document.member,

@@ -7,7 +7,7 @@ Whose answers they are stands on every page of them.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -31,10 +31,17 @@ from households.intake.building.scores import band_of
 from households.intake.engine.evaluation import begin, put
 from households.intake.filling import Filling, consent_text, patient_of, sections_of
 from households.intake.forms import PageForm, ReadPage
-from households.intake.models import QuestionnaireResponse, QuestionnaireVersion
-from households.staff_pages import MemberOwnedAdmin, moment, person_line
+from households.intake.models import (
+    Questionnaire,
+    QuestionnaireResponse,
+    QuestionnaireVersion,
+)
+from households.staff_pages import moment, name_and_birth_date, person_line
 from households.submissions.actions import submission_file, submission_return, submission_see
+from households.submissions.inbox import on_the_way
+from households.submissions.inbox_bar import SentThingAdmin, one_line, text_head
 from households.submissions.models import Submission
+from households.submissions.sight import sees_clinical_answers
 from households.submissions.staff_forms import ReturnForm
 
 Status = Submission.Status
@@ -73,11 +80,34 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.exclude(submission__status=Status.WITHDRAWN)
 
 
+class FormFilter(admin.SimpleListFilter):
+    """By form. A clinical one is not to be found out by its answers' absence from a list either."""
+
+    title = gettext_lazy("form")
+    parameter_name = "form"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            (str(pk), title) for pk, title in _forms_named_to(request).values_list("pk", "title")
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
+        chosen = self.value() or ""
+        if chosen not in {value for value, _title in self.lookup_choices}:
+            return queryset.none() if chosen else queryset
+        return queryset.filter(version__questionnaire=int(chosen))
+
+
+def _forms_named_to(request: HttpRequest) -> models.QuerySet[Questionnaire]:
+    forms = Questionnaire.objects.order_by("title", "pk")
+    return forms if sees_clinical_answers(request.user) else forms.filter(is_clinical=False)
+
+
 @admin.register(QuestionnaireResponse)
-class QuestionnaireResponseAdmin(MemberOwnedAdmin):
+class QuestionnaireResponseAdmin(SentThingAdmin):
     list_display = ("person_name", "born", "form_title", "danger_words", "state", "score", "sent")
     list_display_links = ("person_name", "form_title")
-    list_filter = (StatusFilter, "version__questionnaire")
+    list_filter = (StatusFilter, FormFilter)
     actions = ("mark_seen", "mark_filed")  # type: ignore[assignment] # "no actions" is what the base says
     buttons: ClassVar = {"file": "_file", "return": "_return"}
 
@@ -86,10 +116,23 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(
+        self, request: HttpRequest, obj: QuestionnaireResponse | None = None
+    ) -> bool:
+        """Whoever cannot read the answers neither marks them as seen nor files or returns them: an answer
+        that suggests danger stays on top until somebody has read it."""
+        if obj is not None and obj.is_closed:
+            return False
+        return super().has_change_permission(request, obj)
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        """What was sent. What is being filled in is the family's alone."""
+        """What was sent. What is being filled in is the family's alone. `is_closed` says of each whether
+        its answers are kept from whoever asks."""
         rows = super().get_queryset(request).exclude(submission=None)
-        rows = rows.select_related("submission", "version__questionnaire")
+        rows = rows.select_related("submission__assigned_to", "version__questionnaire")
+        is_clinical = models.F("version__questionnaire__is_clinical")
+        closed = models.Value(False) if sees_clinical_answers(request.user) else is_clinical
+        rows = rows.annotate(is_closed=closed)
         return rows.defer("items", "version__definition", "version__report")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
@@ -107,9 +150,9 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
         title = {"title": _("Filled forms")}
         return super().changelist_view(request, {**title, **(extra_context or {})})
 
-    @admin.display(description=gettext_lazy("form"), ordering="version__questionnaire__title")
+    @admin.display(description=gettext_lazy("form"))
     def form_title(self, response: QuestionnaireResponse) -> str:
-        return response.version.questionnaire.title
+        return _title_of(response)
 
     @admin.display(description=gettext_lazy("danger"))
     def danger_words(self, response: QuestionnaireResponse) -> str:
@@ -124,6 +167,8 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
 
     @admin.display(description=gettext_lazy("scores"))
     def score(self, response: QuestionnaireResponse) -> str:
+        if response.is_closed:
+            return ""
         return "; ".join(score_words(score) for score in response.scores)
 
     @admin.display(description=gettext_lazy("sent"), ordering="submission__sent_at")
@@ -146,13 +191,14 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
         step: Callable[..., bool],
         done: str,
     ) -> None:
-        """Many at once are those that wait for the practice, and never one that suggests danger: somebody
-        has to open that."""
+        """Many at once are those that wait for the practice, and never one that suggests danger, or whose
+        answers are closed to whoever pressed: somebody has to open that."""
         chosen = list(responses)
         changed = sum(
             step(request=request, submission=response.submission)
             for response in chosen
-            if response.submission.status in {Status.RECEIVED, Status.SEEN}
+            if not response.is_closed
+            and response.submission.status in {Status.RECEIVED, Status.SEEN}
             and not (response.danger and response.submission.status == Status.RECEIVED)
         )
         text = ngettext("%(count)d form %(done)s.", "%(count)d forms %(done)s.", changed)
@@ -160,10 +206,10 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
         self.message_user(request, text % {"count": changed, "done": done}, level)
         if left := len(chosen) - changed:
             text = ngettext(
-                "%(count)d was left as it is: done before, taken back, or with an answer that "
-                "suggests danger, which somebody has to open.",
-                "%(count)d were left as they are: done before, taken back, or with an answer that "
-                "suggests danger, which somebody has to open.",
+                "%(count)d was left as it is: done before, taken back, for a clinician to read, or with an "
+                "answer that suggests danger, which somebody has to open.",
+                "%(count)d were left as they are: done before, taken back, for a clinician to read, or with "
+                "an answer that suggests danger, which somebody has to open.",
                 left,
             )
             self.message_user(request, text % {"count": left}, messages.WARNING)
@@ -182,11 +228,32 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
         response = self.get_object(request, object_id)
         if response is None:
             raise Http404
-        may_change = self.has_change_permission(request)
+        may_change = self.has_change_permission(request, response)
         if may_change and request.method == "GET" and response.submission.status == Status.RECEIVED:
             submission_see(request=request, submission=response.submission)
+        if response.is_closed:
+            self._record(request, audit.Action.STAFF_VIEW, "closed", response)
+            return self._closed_page(request, response)
         self._record(request, audit.Action.STAFF_VIEW, "ok", response)
         return self._page(request, response, may_change)
+
+    def _closed_page(self, request: HttpRequest, response: QuestionnaireResponse) -> HttpResponse:
+        """That it came, for whom, when, and whether somebody has to be told at once; nothing of it."""
+        submission = response.submission
+        assert submission is not None  # drafts are not found
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _title_of(response),
+            "subtitle": self.about(response),
+            "person": person_line(response.member),
+            "submission": submission,
+            "bar": self.bar(request, submission, may_file=False, has_text=False),
+            "steps": [(word, moment(at)) for word, at in submission.steps],
+            "is_dangerous": bool(response.danger),
+            "somebody_read_it": submission.status != Status.RECEIVED,
+        }
+        return TemplateResponse(request, "admin/intake/response_closed.html", context)
 
     def _page(
         self, request: HttpRequest, response: QuestionnaireResponse, may_change: bool
@@ -212,31 +279,69 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
             "scores": scores,
             "signature": signature,
             "signed_at": moment(signature.signed_at) if signature else "",
-            "files": self._files(response, sections),
-            "text": plain_text(filling, person_line(response.member)),
+            "files": self._files(request, response, sections),
             "corrects": response.corrects_id,
             "corrected_by": self.get_queryset(request).filter(corrects=response).first(),
-            "offer_file": may_change and submission.status not in {Status.FILED, Status.WITHDRAWN},
+            "bar": self.bar(
+                request,
+                submission,
+                may_file=True,
+                file_url=reverse("admin:intake_questionnaireresponse_file", args=[response.pk]),
+            ),
+            "whose": name_and_birth_date(response.member),
             "offer_return": may_change
             and submission.status not in {Status.RETURNED, Status.WITHDRAWN},
             "return_form": ReturnFormForm(),
         }
         return TemplateResponse(request, "admin/intake/response.html", context)
 
-    def _files(self, response: QuestionnaireResponse, sections: list[Any]) -> list[tuple[str, str]]:
-        """The documents that are answers, each with the address of its page."""
+    def text_of(self, request: HttpRequest, submission: Submission) -> str:
+        response = self.row_or_404(request, submission.pk, "submission_id")
+        if response.is_closed:
+            raise PermissionDenied
+        response.refresh_from_db(fields=["items"])
+        return plain_text(Filling(response, patient=patient_of(response.member)), submission)
+
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
+        """What the visitor may not read."""
+        closed = self.get_queryset(request).filter(submission__in=submissions, is_closed=True)
+        return {*closed.values_list("submission_id", flat=True)}
+
+    def _files(
+        self, request: HttpRequest, response: QuestionnaireResponse, sections: list[Any]
+    ) -> list[dict[str, Any]]:
+        """The documents that are answers: each with the address of its page, and the numbers of those of
+        its pages that can be shown here to somebody who may see documents."""
         ids = [one for section in sections for row in section.rows for one, _name in row.files]
         if not ids:
             return []
         documents = Document.objects.for_member(response.member).filter(
             public_id__in=[one for one in ids if _is_uuid(one)]
         )
+        user: Any = request.user
+        may_see = user.has_perm("documents.view_document") or user.has_perm(
+            "documents.change_document"
+        )
         return [
-            (one.name, reverse("admin:documents_document_change", args=[one.pk]))
+            {
+                "pk": one.pk,
+                "name": one.name,
+                "total": one.pages,
+                "pages": range(1, one.pages_pictured + 1) if may_see and one.may_be_opened else (),
+            }
             for one in documents
         ]
 
     # --- buttons ----------------------------------------------------------------------
+
+    def row_or_404(self, request: HttpRequest, pk: int, column: str = "pk") -> Any:
+        """Raises PermissionDenied where a button is pressed under answers that are closed."""
+        response = super().row_or_404(request, pk, column)
+        if request.method == "POST" and response.is_closed:
+            raise PermissionDenied
+        return response
 
     def _file(self, request: HttpRequest, response: QuestionnaireResponse) -> None:
         # What was sent has one.
@@ -252,7 +357,10 @@ class QuestionnaireResponseAdmin(MemberOwnedAdmin):
                 form,
                 title=_("Return a form"),
                 button=_("Return it to the family"),
-                back=reverse("admin:intake_questionnaireresponse_change", args=[response.pk]),
+                back=on_the_way(
+                    request,
+                    reverse("admin:intake_questionnaireresponse_change", args=[response.pk]),
+                ),
             )
         done = submission_return(
             request=request,
@@ -349,6 +457,10 @@ def _is_uuid(text: str) -> bool:
 # --- words ----------------------------------------------------------------------------
 
 
+def _title_of(response: Any) -> str:
+    return _("A clinical form") if response.is_closed else str(response.version.questionnaire.title)
+
+
 def score_words(score: dict[str, Any]) -> str:
     """ "Total: 12 points"."""
     value = " ".join(filter(None, [str(score.get("value", "")), str(score.get("unit") or "")]))
@@ -361,16 +473,10 @@ def _score_row(filling: Filling, score: dict[str, Any]) -> dict[str, str]:
     return {"words": score_words(score), "band": band}
 
 
-def plain_text(filling: Filling, person: str) -> str:
+def plain_text(filling: Filling, submission: Submission) -> str:
     """The whole filled form as plain text, for pasting into a chart."""
     response = filling.response
-    lines = [response.version.questionnaire.title, person]
-    submission = response.submission
-    if submission is not None:
-        filler = submission.filler or _("nobody said who filled it in")
-        lines.append(
-            _("Sent %(at)s (%(filler)s)") % {"at": moment(submission.sent_at), "filler": filler}
-        )
+    lines = text_head(submission, response.version.questionnaire.title)
     sections = sections_of(filling)
     dangers = [row for one in sections for row in one.rows if row.is_dangerous]
     lines += [_("DANGER: %(row)s") % {"row": _line(row)} for row in dangers]
@@ -398,4 +504,4 @@ def plain_text(filling: Filling, person: str) -> str:
 
 def _line(row: Any) -> str:
     words = [name for _id, name in row.files] or row.words
-    return f"{row.label}: {'; '.join(words) or _('not given')}"
+    return one_line(f"{row.label}: {'; '.join(words) or _('not given')}")

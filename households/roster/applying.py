@@ -28,10 +28,12 @@ def apply(
     file_digest: str,
     request: HttpRequest | None,
     step: Callable[[int], Any],
+    staff_id: int | None = None,
+    also: Callable[[], Any] = lambda: None,
 ) -> None:
     """Write the plan and its audit. Raises Outdated, or what the database raises; then nothing is written.
 
-    `step` is told how many people were written.
+    `step` is told how many people were written. `also` writes what belongs to it, in the same transaction.
     """
     with transaction.atomic():
         if connection.vendor == "postgresql":
@@ -62,7 +64,8 @@ def apply(
         # After the accounts: a login whose last person went has nobody to be signed in for (R-WP-12).
         for key in sorted({change.loses for change in plan.access_changes} - {""}):
             login_end_if_empty(request=request, email_key=key)
-        _record(plan, file_digest, request)
+        _record(plan, file_digest, request, staff_id)
+        also()
 
 
 def _chunks(items: list[Any]) -> Iterable[list[Any]]:
@@ -87,11 +90,14 @@ def _write_changes(plan: Plan, step: Callable[[int], Any]) -> None:
             step(len(members))
 
 
-def _record(plan: Plan, file_digest: str, request: HttpRequest | None) -> None:
+def _record(
+    plan: Plan, file_digest: str, request: HttpRequest | None, staff_id: int | None
+) -> None:
     audit.record(
         audit.Action.ROSTER_IMPORT,
         "ok",
         request=request,
+        staff_id=staff_id,
         object_type="file",
         object_id=file_digest[:40],
     )
@@ -109,6 +115,7 @@ def _record(plan: Plan, file_digest: str, request: HttpRequest | None) -> None:
                 audit.Action.ROSTER_IMPORT,
                 outcome,
                 request=request,
+                staff_id=staff_id,
                 member_id=pks[patient_id],
                 object_type="file",
                 object_id=file_digest[:40],

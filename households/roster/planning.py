@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -54,11 +55,28 @@ class Plan:
     moved: list[str] = field(default_factory=list)
     joined: list[str] = field(default_factory=list)
 
+    def digest(self) -> str:
+        """Of everything that would be written and of whose access moves: equal for two plans that do the
+        same, however often somebody else was saved between them."""
+        written = hashlib.sha256()
+        for member in self.created:
+            written.update(repr(_values_of(member)).encode("utf-8", "surrogatepass"))
+        for change in self.changes:
+            values = [(name, getattr(change.member, name)) for name in sorted(change.fields)]
+            written.update(repr((change.pk, values)).encode("utf-8", "surrogatepass"))
+        others = (self.caught_up, self.unchanged, self.refused, self.access_changes)
+        written.update(repr((others, self.moved, self.joined)).encode("utf-8", "surrogatepass"))
+        return written.hexdigest()
+
     def refuse(self, row: CleanRow, kind: str, message: str) -> None:
         self.entries.append(
             Entry(Severity.REFUSED, kind, row.line, printable(row.patient_id), message)
         )
         self.refused += 1
+
+
+def _values_of(member: Member) -> list[Any]:
+    return [getattr(member, name) for name in FIELDS]
 
 
 def make_plan(rows: list[CleanRow], practice_emails: set[str]) -> Plan:

@@ -11,6 +11,11 @@ class UnreadableFile(Exception):
     """The file as a whole cannot be read; nothing was imported. Its text says why and what to do."""
 
 
+class NotAsAgreed(Exception):
+    """Patients on file changed since the report that was agreed to: the same file would now do something
+    else. Nothing was imported."""
+
+
 class Severity(StrEnum):
     REFUSED = "refused"  # the row stays out
     WARNING = "warning"  # the row goes in; somebody should look
@@ -60,6 +65,8 @@ class Report:
     refused: int = 0
     entries: list[Entry] = field(default_factory=list)
     access_changes: list[AccessChange] = field(default_factory=list)
+    # Of what was, or would be, written (planning.py).
+    plan_digest: str = ""
 
     @property
     def summary(self) -> str:

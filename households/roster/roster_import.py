@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import zoneinfo
 from collections.abc import Callable
@@ -20,10 +21,10 @@ from households.roster.applying import Outdated, apply
 from households.roster.cleaning import CleanRow, clean_broken, clean_row
 from households.roster.dates import DateOrder
 from households.roster.decoding import LARGEST_MB
-from households.roster.planning import make_plan
+from households.roster.planning import Plan, make_plan
 from households.roster.reading import read
 from households.roster.repeats import settle_repeats
-from households.roster.report import Report, UnreadableFile
+from households.roster.report import NotAsAgreed, Report, UnreadableFile
 from households.roster.rows import BrokenRow, Source
 
 ATTEMPTS = 3
@@ -40,12 +41,20 @@ def import_roster(
     progress: Progress | None = None,
     request: HttpRequest | None = None,
     today: datetime.date | None = None,
+    staff_id: int | None = None,
+    agreed: str = "",
+    also: Callable[[Report], Any] | None = None,
 ) -> Report:
     """Take a practice's patient list in; with `dry_run` say what would happen and write nothing.
 
     `file` is a path or an open binary file. `request` is the staff member's, for the audit. `today` is the
     practice's own day unless given. Nobody is ever taken off: who is missing from the file stays as on file.
-    Raises UnreadableFile, with nothing written, when the file as a whole cannot be read.
+
+    The background worker has no request: it names who of the staff confirmed as `staff_id`, and passes the
+    `plan_digest` of the report that they read as `agreed`. `also` is called with the report inside the
+    transaction of the import, for what has to be written with it.
+    Raises UnreadableFile, with nothing written, when the file as a whole cannot be read; NotAsAgreed, with
+    nothing written, when the import would not do what was agreed.
     """
     order = DateOrder(date_format)
     data = _bytes(file)
@@ -60,8 +69,11 @@ def import_roster(
     }
     for attempt in range(1, ATTEMPTS + 1):
         plan = make_plan(going_in, practice_emails)
+        report = _report(source, rows, plan, dry_run=dry_run)
         if dry_run:
             break
+        if agreed and agreed != report.plan_digest:
+            raise NotAsAgreed
         step = (progress or _silent)("Writing", len(plan.created) + len(plan.changes))
         try:
             apply(
@@ -69,6 +81,8 @@ def import_roster(
                 file_digest=hashlib.sha256(data).hexdigest(),
                 request=request,
                 step=step,
+                staff_id=staff_id,
+                also=functools.partial(also, report) if also else _nothing_more,
             )
             break
         except (Outdated, IntegrityError) as error:
@@ -76,6 +90,10 @@ def import_roster(
                 raise UnreadableFile(
                     "Somebody is changing patients at the same time. Nothing was imported; try again."
                 ) from error
+    return report
+
+
+def _report(source: Source, rows: list[CleanRow], plan: Plan, *, dry_run: bool) -> Report:
     entries = [
         *source.entries,
         *(entry for row in rows for entry in row.entries),
@@ -90,7 +108,12 @@ def import_roster(
         refused=sum(row.refused for row in rows) + plan.refused,
         entries=sorted(entries, key=lambda entry: (entry.line, entry.severity, entry.kind)),
         access_changes=sorted(plan.access_changes, key=lambda change: change.line),
+        plan_digest=plan.digest(),
     )
+
+
+def _nothing_more() -> None:
+    """An import from the command line has nothing else to write."""
 
 
 def _silent(what: str, expected: int) -> Callable[[int], Any]:

@@ -111,6 +111,29 @@ def submission_accept_partly(*, request: HttpRequest, submission: Submission) ->
     return _by_staff(request, submission, before, Status.PARTLY, "partly_at")
 
 
+def submission_assign(
+    *, request: HttpRequest, submission: Submission, to: int | None, instead_of: int | None
+) -> bool:
+    """One of the staff, by number, takes care of it, or with None nobody in particular. False, and nothing
+    happens, when by now somebody else has it than `instead_of`, or the family took it back."""
+    still = Submission.objects.for_member(submission.member).filter(
+        pk=submission.pk, assigned_to=instead_of
+    )
+    with transaction.atomic():
+        if to == instead_of or not still.kept().update(assigned_to=to):
+            return False
+        submission.assigned_to_id = to
+        audit.record(
+            audit.Action.STAFF_CHANGE,
+            "given-back" if to is None else "assigned",
+            request=request,
+            member_id=submission.member_id,
+            object_type=submission.kind,
+            object_id=submission.public_id,
+        )
+    return True
+
+
 def submission_return_unasked(*, submission: Submission, reason: str) -> bool:
     """The portal itself asks the family to send it again: nobody at the practice did, so nobody has seen
     it and nobody handled it. The slice records why. False when it was returned or taken back before."""

@@ -21,11 +21,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import audit
-from households.staff_pages import MemberOwnedAdmin, moment, person_line
+from households.staff_pages import moment, name_and_birth_date, person_line
 from households.submissions.actions import (
     proposal_decide,
     submission_see,
     submission_settle,
+)
+from households.submissions.inbox import on_the_way
+from households.submissions.inbox_bar import (
+    SentThingAdmin,
+    one_line,
+    text_head,
+    to_the_next,
 )
 from households.submissions.models import Proposal, Submission
 from households.submissions.staff_forms import ReturnForm
@@ -49,7 +56,7 @@ class Line:
         return self.now != self.before
 
 
-class ReviewAdmin(MemberOwnedAdmin):
+class ReviewAdmin(SentThingAdmin):
     """A list of proposals, and the page of the submission that they came in. A subclass says in its four
     methods what a proposal of its slice is, and what accepting one does."""
 
@@ -150,6 +157,7 @@ class ReviewAdmin(MemberOwnedAdmin):
     ) -> HttpResponse:
         proposals = self.prepared(list(self._proposals(request, submission)))
         may_decide = self.has_change_permission(request)
+        waiting = sum(proposal.waits for proposal in proposals)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -159,7 +167,9 @@ class ReviewAdmin(MemberOwnedAdmin):
             "submission": submission,
             "steps": [(word, moment(at)) for word, at in submission.steps],
             "parts": [self._part(proposal, may_decide) for proposal in proposals],
-            "waiting": sum(proposal.waits for proposal in proposals),
+            "waiting": waiting,
+            "bar": self.bar(request, submission, may_file=not waiting),
+            "whose": name_and_birth_date(submission.member),
             "accept_all_url": self._url("of_accept_all", submission.pk),
             "may_decide": may_decide,
             **more,
@@ -169,6 +179,27 @@ class ReviewAdmin(MemberOwnedAdmin):
 
     def page_title(self, submission: Submission) -> str:
         return str(submission.get_kind_display()).capitalize()
+
+    def text_of(self, request: HttpRequest, submission: Submission) -> str:
+        lines = text_head(submission, self.page_title(submission))
+        for proposal in self.prepared(list(self._proposals(request, submission))):
+            decision = proposal.get_decision_display()
+            lines += ["", f"{one_line(self.title_of(proposal)).upper()} ({decision})"]
+            lines += [_line_in_words(line) for line in self.lines_of(proposal)]
+            if proposal.reason:
+                lines.append(_("Returned, because: %(reason)s") % {"reason": proposal.reason})
+        if len(lines) == len(text_head(submission, "")):
+            lines += ["", _("Looked through and confirmed: nothing has changed.")]
+        return "\n".join(lines) + "\n"
+
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
+        """Nothing is filed while a change in it waits for a decision."""
+        if not filing:
+            return set()
+        waiting = self.model._default_manager.waiting().filter(submission__in=submissions)
+        return {*waiting.values_list("submission_id", flat=True)}
 
     def _part(self, proposal: Any, may_decide: bool) -> dict[str, Any]:
         lines = self.lines_of(proposal)
@@ -209,7 +240,7 @@ class ReviewAdmin(MemberOwnedAdmin):
     def _do_accept(
         self, request: HttpRequest, proposal: Any, edited: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if self.why_not(proposal) or not proposal.waits:
+        if not self._held(proposal) or self.why_not(proposal):
             self._say_too_late(request)
             return self._to_submission(proposal)
         columns: dict[str, Any] = self.accept(request, proposal, edited)
@@ -226,7 +257,7 @@ class ReviewAdmin(MemberOwnedAdmin):
                 form,
                 title=_("Return with a reason"),
                 button=_("Return it to the family"),
-                back=self._url("of", proposal.submission_id),
+                back=on_the_way(request, self._url("of", proposal.submission_id)),
             )
         text = _("Returned. The family reads the reason.")
         reason = form.cleaned_data["reason"]
@@ -251,11 +282,12 @@ class ReviewAdmin(MemberOwnedAdmin):
                 form,
                 title=_("Correct and accept: %(what)s") % {"what": self.title_of(proposal)},
                 button=_("Accept it so"),
-                back=self._url("of", proposal.submission_id),
+                back=on_the_way(request, self._url("of", proposal.submission_id)),
             )
 
     def _accept_all(self, request: HttpRequest, submission_pk: int) -> HttpResponse:
-        """Accept every part of it that waits and is on file as it was when the family typed."""
+        """Accept every part of it that waits and is on file as it was when the family typed. With `then`
+        the next thing of the inbox is opened, unless a part is left."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         accepted = left = 0
@@ -265,7 +297,8 @@ class ReviewAdmin(MemberOwnedAdmin):
                 if not proposal.waits:
                     continue
                 lines = self.lines_of(proposal)
-                if self.why_not(proposal) or any(line.changed_meanwhile for line in lines):
+                is_as_typed = not any(line.changed_meanwhile for line in lines)
+                if self.why_not(proposal) or not is_as_typed or not self._held(proposal):
                     left += 1
                     continue
                 columns: dict[str, Any] = self.accept(request, proposal)
@@ -278,6 +311,8 @@ class ReviewAdmin(MemberOwnedAdmin):
         if left:
             text = _("What was changed on file meanwhile, or needs another page, is left as it is.")
             self.message_user(request, text, messages.WARNING)
+        elif request.POST.get("then") == "next":
+            return to_the_next(request, submission)
         return HttpResponseRedirect(self._url("of", submission.pk))
 
     def _decide(
@@ -298,6 +333,13 @@ class ReviewAdmin(MemberOwnedAdmin):
         theirs = self.model._default_manager.for_member(submission.member)
         submission_settle(request=request, submission=submission, proposals=theirs)
 
+    def _held(self, proposal: Any) -> bool:
+        """Whether it still waits, and is this person's. Nobody decides on it or moves it to another person
+        until the transaction ends: what is accepted next goes on this person's file."""
+        rows = self.model._default_manager.for_member(proposal.member).filter(pk=proposal.pk)
+        still = rows.filter(decision=Decision.WAITING).select_for_update()
+        return bool(still.values_list("pk"))
+
     def _is_as_shown(self, request: HttpRequest, proposal: Any) -> bool:
         now = self._on_file(self.lines_of(proposal))
         if constant_time_compare(request.POST.get("on_file", ""), now):
@@ -317,7 +359,9 @@ class ReviewAdmin(MemberOwnedAdmin):
     def _submission_or_404(self, request: HttpRequest, pk: int) -> Submission:
         if not self.has_view_permission(request) or pk.bit_length() > 63:
             raise PermissionDenied
-        rows = Submission._default_manager.select_related("member", "handled_by", "sent_by")
+        rows = Submission._default_manager.select_related(
+            "member", "handled_by", "sent_by", "assigned_to"
+        )
         return get_object_or_404(rows, pk=pk, kind=self.submission_kind)
 
     def _proposals(self, request: HttpRequest, submission: Submission) -> models.QuerySet[Any]:
@@ -340,3 +384,14 @@ class ReviewAdmin(MemberOwnedAdmin):
     def _url(self, words: str, pk: int) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{words}"
         return reverse(name, args=[pk])
+
+
+def _line_in_words(line: Line) -> str:
+    """ "Street: 1 Elm Road (on file when they wrote: 9 Oak Lane)"."""
+    before, after = one_line(line.before) or "–", one_line(line.after) or "–"
+    said = f"{line.label}: {after}"
+    if after != before:
+        said += " " + _("(on file when they wrote: %(before)s)") % {"before": before}
+    if line.corrected:
+        said += " " + _("(corrected to: %(words)s)") % {"words": one_line(line.corrected)}
+    return said
