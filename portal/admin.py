@@ -108,13 +108,14 @@ class PortalAdminSite(admin.AdminSite):
         """The index and the side bar by job; the page of one app as Django has it."""
         if app_label is not None:
             return super().get_app_list(request, app_label)
+        # Imported here: this module is read before the models are.
+        from households.household_page import may_look
+
         shown = {
             model["model"]._meta.label: model
             for app in self._build_app_dict(request).values()
             for model in app["models"]
         }
-        from households.household_page import may_look
-
         if "submissions.Submission" in shown:
             shown["submissions.Submission"]["name"] = _("Inbox")
         jobs = []
