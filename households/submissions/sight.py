@@ -47,8 +47,10 @@ def kinds_decided_by(user: Any) -> list[Kind]:
     return [kind for kind, permission in _DECIDES.items() if user.has_perm(permission)]
 
 
-def seen_by(user: Any) -> Q:
-    """Of submissions, those that `user` may know of."""
+def seen_by(user: Any, through: str = "") -> Q:
+    """Of submissions, those that `user` may know of. `through` is the way to them, such as "submission__"."""
     kinds = kinds_seen_by(user)
-    seen = Q() if len(kinds) == len(_SEES) else Q(kind__in=kinds)
-    return seen if sees_clinical_answers(user) else seen & ~Q(about=CLINICAL_DOCUMENT)
+    seen = Q() if len(kinds) == len(_SEES) else Q(**{f"{through}kind__in": kinds})
+    if sees_clinical_answers(user):
+        return seen
+    return seen & ~Q(**{f"{through}about": CLINICAL_DOCUMENT})
