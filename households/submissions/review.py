@@ -106,8 +106,8 @@ class ReviewAdmin(SentThingAdmin):
         return super().get_queryset(request).select_related("submission")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        waiting_first = models.Case(models.When(decision=Decision.WAITING, then=0), default=1)
-        return [waiting_first, "-proposed_at", "-pk"]
+        """What waits is first, as its word is the last of the alphabet: each slice has an index of that."""
+        return ["-decision", "-proposed_at", "-pk"]
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, proposal: Any) -> str:
