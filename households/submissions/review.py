@@ -286,7 +286,7 @@ class ReviewAdmin(SentThingAdmin):
             )
 
     def _accept_all(self, request: HttpRequest, submission_pk: int) -> HttpResponse:
-        """Accept every part of it that waits and is on file as it was when the family typed. With `then`
+        """Accept every part of it that waits and is on file as it was when the family typed. With `then_next`
         the next thing of the inbox is opened, unless a part is left."""
         if not self.has_change_permission(request):
             raise PermissionDenied
@@ -311,7 +311,7 @@ class ReviewAdmin(SentThingAdmin):
         if left:
             text = _("What was changed on file meanwhile, or needs another page, is left as it is.")
             self.message_user(request, text, messages.WARNING)
-        elif request.POST.get("then") == "next":
+        elif request.POST.get("then_next"):
             return to_the_next(request, submission)
         return HttpResponseRedirect(self._url("of", submission.pk))
 
