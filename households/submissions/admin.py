@@ -182,7 +182,9 @@ class SubmissionAdmin(MemberOwnedAdmin):
     @admin.display(description=gettext_lazy("person"))
     def thing(self, submission: Any) -> str:
         address = f"{address_of(submission)}{getattr(submission, 'walk_query', '')}"
-        return format_html('<a href="{}">{}</a>', address, submission.member.full_name)
+        link = format_html('<a href="{}">{}</a>', address, submission.member.full_name)
+        is_unseen = submission.status == Status.RECEIVED
+        return format_html("<strong>{}</strong>", link) if is_unseen else link
 
     @admin.display(description=gettext_lazy("age"))
     def age(self, submission: Submission) -> str:
@@ -210,7 +212,7 @@ class SubmissionAdmin(MemberOwnedAdmin):
     def filled_in(self, submission: Submission) -> str:
         return submission.filler
 
-    @admin.display(description=gettext_lazy("sent from the login"))
+    @admin.display(description=gettext_lazy("login"))
     def household(self, submission: Submission) -> str:
         address = reverse("admin:accounts_householdaccount_change", args=[submission.sent_by_id])
         return format_html('<a href="{}">{}</a>', address, submission.sent_by.email_key)

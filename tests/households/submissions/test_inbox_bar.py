@@ -54,7 +54,7 @@ class Page:
 def first(browser: Client, query: str = "") -> Page:
     """The first row of the list, opened by its link."""
     page = lxml.html.fromstring(browser.get(f"{INBOX}{query}").content.decode())
-    return Page(browser, page.xpath("//td[contains(@class, 'field-thing')]/a/@href")[0])
+    return Page(browser, page.xpath("//td[contains(@class, 'field-thing')]//a/@href")[0])
 
 
 # --- the way through ------------------------------------------------------------------
