@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from django.db import transaction
 from django.db.models import Q
+from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import audit, sessions, throttle
+from accounts import audit, practice_file, sessions, throttle
 from accounts.links import send_password_notice
 from accounts.models import HouseholdAccount, HouseholdSession, PasswordLink
 from accounts.requests import PortalRequest, SignedInRequest
@@ -26,6 +27,18 @@ def ensure_accounts(email_keys: Iterable[str]) -> int:
         batch_size=500,
     )
     return len(wanted)
+
+
+def login_end_if_empty(*, request: HttpRequest | None, email_key: str) -> int:
+    """The practice took somebody off this login. When it opens nobody any more, its sessions and its mailed
+    links end (SECURITY R-WP-12, R-AU-9). Returns how many sessions ended. Call inside the transaction."""
+    if practice_file.ask().is_on_file(email_key):
+        return 0
+    PasswordLink.objects.filter(account__email_key=email_key, used_at=None, ended_at=None).update(
+        ended_at=timezone.now()
+    )
+    of_login = HouseholdSession.objects.filter(account__email_key=email_key)
+    return sessions.end(of_login, HouseholdSession.End.STAFF, request=request)
 
 
 def password_of(account: HouseholdAccount | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accounts import actions, audit, passwords, practice_file, throttle
-from accounts.emails import email_key
+from accounts.emails import email_key, email_mark
 from accounts.models import HouseholdAccount
 from accounts.requests import PortalRequest
 from accounts.sessions import address_group
@@ -41,22 +41,20 @@ def household_sign_in(
         (throttle.SIGN_IN, key),
     )
     if seconds:
-        audit.record(
+        is_emails = throttle.pause_of(throttle.SIGN_IN, key)
+        _record(
+            request,
             audit.Action.THROTTLE,
-            "sign-in",
-            request=request,
-            account_id=account.pk if account else None,
+            "sign-in" if is_emails else "sign-in-address",
+            key,
+            account,
         )
         return Paused(seconds)
     right, outdated = passwords.matches(password, actions.password_of(account))
     on_file = practice_file.ask().is_on_file(key)
     if account is None or not right or not on_file:
-        audit.record(
-            audit.Action.SIGN_IN,
-            _cause(account, right=right, on_file=on_file),
-            request=request,
-            account_id=account.pk if account else None,
-        )
+        cause = _cause(account, right=right, on_file=on_file)
+        _record(request, audit.Action.SIGN_IN, cause, key, account)
         throttle.failure_everywhere()
         return Refused()
     throttle.clear(throttle.SIGN_IN, key)
@@ -67,6 +65,24 @@ def household_sign_in(
         account.password = passwords.hashed(password)
         as_checked.update(password=account.password)
     return account
+
+
+def _record(
+    request: PortalRequest,
+    action: audit.Action,
+    outcome: str,
+    key: str,
+    account: HouseholdAccount | None,
+) -> None:
+    """With a mark of the address, so that the practice can answer a family whose email nobody has on file."""
+    audit.record(
+        action,
+        outcome,
+        request=request,
+        account_id=account.pk if account else None,
+        object_type="email",
+        object_id=email_mark(key),
+    )
 
 
 def _cause(account: HouseholdAccount | None, *, right: bool, on_file: bool) -> str:

@@ -124,6 +124,64 @@ class PasswordLink(models.Model):
     def __str__(self) -> str:
         return f"Password link {self.pk}"
 
+    class State(models.TextChoices):
+        OPEN = "open", _("not used yet")
+        USED = "used", _("used")
+        ENDED = "ended", _("ended: the password was set in another way")
+        EXPIRED = "expired", _("ran out, not used")
+
+    @property
+    def state(self) -> State:
+        """What has become of it, whatever its account is allowed now."""
+        if self.used_at:
+            return self.State.USED
+        if self.ended_at:
+            return self.State.ENDED
+        return self.State.OPEN if self.expires_at > timezone.now() else self.State.EXPIRED
+
+
+class Mail(models.Model):
+    """One mail to a household and what became of it, for staff who are told that nothing came. What stood in
+    it is not kept. accounts/mail_log.py writes it.
+
+    Nothing is noted of an address that is not on file: no table is a list of who asked.
+    """
+
+    class Kind(models.TextChoices):
+        LINK = "link", _("link to choose a password")
+        NOTICE = "notice", _("notice that the password was set")
+
+    account = models.ForeignKey(HouseholdAccount, on_delete=models.CASCADE, related_name="mails")
+    kind = models.CharField(max_length=10, choices=Kind)
+    by_staff = models.BooleanField(default=False)
+    queued_at = models.DateTimeField(default=timezone.now)
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    next_try_at = models.DateTimeField(null=True)
+    server_words = models.CharField(max_length=300, blank=True)
+    link = models.ForeignKey(PasswordLink, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "-queued_at"], name="mail_account")]
+
+    def __str__(self) -> str:
+        return f"Mail {self.pk}"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("waiting to be sent")
+        SENT = "sent", _("taken by the mail server")
+        TRYING = "trying", _("failed, will be tried again")
+        FAILED = "failed", _("failed, not tried again")
+
+    @property
+    def state(self) -> State:
+        if self.sent_at:
+            return self.State.SENT
+        if self.next_try_at:
+            return self.State.TRYING
+        return self.State.FAILED if self.failed_at else self.State.QUEUED
+
 
 class Throttle(models.Model):
     """A counter of attempts for one thing (an email, a household, a client address) at one door.
@@ -197,6 +255,22 @@ class StaffAccount(AbstractBaseUser, PermissionsMixin):
         """Those who may sign in and do everything; there must always be one."""
         in_group = Group.objects.filter(name=OWNERS, user=OuterRef("pk"))
         return cls.objects.filter(Q(is_superuser=True) | Exists(in_group), is_active=True)
+
+    @classmethod
+    def with_permissions(cls, rows: models.QuerySet[StaffAccount]) -> list[StaffAccount]:
+        """These accounts, each of which can be asked what it may do without another query."""
+        of_permission = "permissions__content_type"
+        found = [
+            *rows.prefetch_related(f"groups__{of_permission}", f"user_{of_permission}"),
+        ]
+        for one in found:
+            granted = {*one.user_permissions.all()}
+            granted.update(*(group.permissions.all() for group in one.groups.all()))
+            # Where Django's backend keeps what it has looked up.
+            one._perm_cache = {  # type: ignore[attr-defined]
+                f"{each.content_type.app_label}.{each.codename}" for each in granted
+            }
+        return found
 
     @property
     def is_owner(self) -> bool:

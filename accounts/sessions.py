@@ -157,7 +157,7 @@ def start(
 
 
 def end(
-    sessions: QuerySet[HouseholdSession], why: str, *, request: PortalRequest | None = None
+    sessions: QuerySet[HouseholdSession], why: str, *, request: HttpRequest | None = None
 ) -> int:
     """End those of `sessions` (a queryset) that are open. Returns how many; each is in the audit."""
     ended = 0

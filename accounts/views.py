@@ -18,7 +18,7 @@ from django.views.decorators.http import (
 
 from accounts import actions, audit, doors, links, passwords, sessions, throttle
 from accounts.access import public, sign_in_needed, with_next
-from accounts.emails import email_key
+from accounts.emails import email_key, email_mark
 from accounts.forms import (
     LinkRequestForm,
     NewPasswordForm,
@@ -124,11 +124,14 @@ def password_request(request: PortalRequest) -> HttpResponse:
     form = LinkRequestForm(request.POST)
     if not form.is_valid():
         return render(request, "accounts/password_request.html", {"form": form}, status=422)
+    key = email_key(form.cleaned_data["email"])
+    mark = email_mark(key)
     by_address = throttle.count(throttle.LINK_ADDRESS, sessions.address_group(request))
     if not by_address.admitted:
-        audit.record(audit.Action.THROTTLE, "link", request=request)
+        audit.record(
+            audit.Action.THROTTLE, "link", request=request, object_type="email", object_id=mark
+        )
         return paused(request, "link", by_address.seconds)
-    key = email_key(form.cleaned_data["email"])
     by_email = throttle.count(throttle.LINK_MAIL, key)
     with transaction.atomic():
         if by_email.admitted:
@@ -137,6 +140,8 @@ def password_request(request: PortalRequest) -> HttpResponse:
             audit.Action.LINK_REQUEST,
             "asked" if by_email.admitted else "too-many",
             request=request,
+            object_type="email",
+            object_id=mark,
         )
     return redirect("password_sent")
 
@@ -169,18 +174,29 @@ def password_open(request: PortalRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def password_choose(request: PortalRequest) -> HttpResponse:
     """Choose the password, for the holder of an open link. Does not sign in (R-AU-10)."""
-    link = links.find_open(request.COOKIES.get(_LINK_COOKIE, ""))
+    link = links.find(request.COOKIES.get(_LINK_COOKIE, ""))
+    why_over = links.why_over(link)
     audit.record(
         audit.Action.LINK_OPEN,
-        "ok" if link else "over",
+        why_over or "ok",
         request=request,
         account_id=link.account_id if link else None,
+        object_type="link" if link else "",
+        object_id=link.pk if link else "",
     )
-    if link is None:
+    if link is None or why_over:
         return _link_over(request)
     form = NewPasswordForm(request.POST or None, account=link.account)
     if request.method != "POST" or not form.is_valid():
-        status = 422 if request.method == "POST" else 200
+        status = 200
+        if request.method == "POST":
+            status = 422
+            audit.record(
+                audit.Action.PASSWORD_SET,
+                "not-accepted",
+                request=request,
+                account_id=link.account_id,
+            )
         context = {"form": form, "password_min": settings.PASSWORD_MIN}
         page = render(request, "accounts/password_choose.html", context, status=status)
         return _without_referrer(page)

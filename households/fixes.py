@@ -17,7 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.actions import ensure_accounts
+from accounts.actions import ensure_accounts, login_end_if_empty
+from accounts.models import HouseholdAccount
 from households.binding import end_for_members
 from households.matching import LONGEST_NAME, name_key
 from households.models import AlsoCalled, Member
@@ -91,6 +92,8 @@ def portal_access_set(*, request: HttpRequest, member: Member, on: bool) -> bool
         member.save(update_fields=["portal_access", "updated_at"])
         ensure_accounts([opened_by(member)])
         end_for_members([member])
+        if not on and member.email_key:
+            login_end_if_empty(request=request, email_key=member.email_key)
         _record(request, member, "portal-access-on" if on else "portal-access-off")
     return True
 
@@ -106,10 +109,13 @@ def _names(member: Member) -> set[str]:
 
 
 def _record(request: HttpRequest, member: Member, outcome: str) -> None:
+    """With the login, whose page says that something was put right."""
+    logins = HouseholdAccount.objects.filter(email_key=member.email_key)
     audit.record(
         audit.Action.STAFF_CHANGE,
         outcome,
         request=request,
+        account_id=logins.values_list("pk", flat=True).first(),
         member_id=member.pk,
         object_type="member",
         object_id=member.pk,

@@ -9,21 +9,19 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import audit
-from accounts.actions import ensure_accounts
 from accounts.models import HouseholdAccount
 from accounts.staff_pages import VersionedForm
 from households.binding import end_for_members
 from households.email_change import EmailChange
+from households.email_preview import NeedsConfirmation, confirm, preview_page
 from households.matching import InvalidDate, date_of_birth
 from households.models import AlsoCalled, Member
-from households.portal_access import opened_by
 from households.staff_pages import FindsPeople, name_and_birth_date, year_first
 
 # A change to one of these closes a chart that is open right now (SECURITY R-WP-3, R-WP-12).
@@ -75,13 +73,6 @@ class AlsoCalledInline(admin.StackedInline):  # a table would leave its boxes wi
     verbose_name_plural = gettext_lazy("Also called: the family may type it as the first name")
 
 
-class NeedsConfirmation(Exception):
-    """Raised in the middle of a save, so that its transaction is undone."""
-
-    def __init__(self, change: EmailChange) -> None:
-        self.change = change
-
-
 class MemberAdmin(FindsPeople):
     form = MemberForm
     inlines = (AlsoCalledInline,)
@@ -93,6 +84,8 @@ class MemberAdmin(FindsPeople):
         "status",
         "portal_access",
     )
+    # What has an index.
+    sortable_by = ("name", "born")
     list_filter = ("status", "portal_access")
     list_display_links = ("name",)
     fieldsets = (
@@ -183,7 +176,10 @@ class MemberAdmin(FindsPeople):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except NeedsConfirmation as needed:
-            return self._ask_to_confirm(request, needed.change)
+            pk = needed.change.after.pk
+            back = f"admin:households_member_{'change' if pk else 'changelist'}"
+            url = reverse(back, args=[pk] if pk else [])
+            return preview_page(request, self.admin_site, needed.change, back=url)
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
         obj.set_keys()
@@ -192,16 +188,15 @@ class MemberAdmin(FindsPeople):
             changed = [name for name in form.changed_data if hasattr(before, name)]
             obj.note_list_values({name: getattr(before, name) for name in changed})
         email_change = EmailChange(before, obj)
-        if email_change.needs_confirmation:
-            confirmed = request.POST.get("confirmed", "")
-            if not constant_time_compare(confirmed, email_change.fingerprint):
-                raise NeedsConfirmation(email_change)
+        confirm(request, email_change)
+        ended = len(email_change.ended_sessions)
         super().save_model(request, obj, form, change)
-        ensure_accounts([opened_by(obj)])
         if change and IDENTITY & set(form.changed_data):
             end_for_members([obj])
+        email_change.settle(request)
         if email_change.needs_confirmation:
-            self._record(request, audit.Action.STAFF_CHANGE, "email-join-confirmed", obj)
+            outcome = "email-join-confirmed" if email_change.joins else "email-change-confirmed"
+            self._record(request, audit.Action.STAFF_CHANGE, outcome, obj)
         if email_change.leaves:
             # Without names: a message waits in a cookie until it is shown.
             text = _(
@@ -209,21 +204,6 @@ class MemberAdmin(FindsPeople):
                 "on that email."
             )
             self.message_user(request, text, messages.WARNING)
-
-    def _ask_to_confirm(self, request: HttpRequest, change: EmailChange) -> HttpResponse:
-        typed = [
-            (name, value)
-            for name, values in request.POST.lists()
-            if name not in {"csrfmiddlewaretoken", "confirmed"}
-            for value in values
-        ]
-        self._record(request, audit.Action.STAFF_VIEW, "email-join", change.before)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Check who could open this chart"),
-            "subtitle": name_and_birth_date(change.after),
-            "opts": self.opts,
-            "change": change,
-            "typed": typed,
-        }
-        return TemplateResponse(request, "admin/households/member/confirm_email.html", context)
+        elif ended:
+            text = _("The login of the old email opens nobody any more. It was signed out.")
+            self.message_user(request, text, messages.WARNING)

@@ -25,6 +25,12 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["member_id", "-id"], name="audit_member"),
             models.Index(fields=["account_id", "-id"], name="audit_account"),
+            # What was tried with an address, on file or not (accounts/emails.py email_mark).
+            models.Index(
+                fields=["object_id", "-id"],
+                name="audit_email",
+                condition=models.Q(object_type="email"),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -52,6 +52,7 @@ TABLE: dict[str, tuple[str, str, str]] = {
     "demographics.fieldsetting": ("", "", "v"),
     "history.sectionsetting": ("", "", "v"),
     "desk.rosterimport": ("", "", "v"),
+    "desk.staffmailsubscription": ("", "", "v"),
     "accounts.staffaccount": ("", "", "v"),
     "auth.group": ("", "", "v"),
     "audit.auditevent": ("", "", "v"),

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.http import HttpRequest
 
 from accounts import audit
-from accounts.actions import ensure_accounts
+from accounts.actions import ensure_accounts, login_end_if_empty
 from households.binding import end_for_members
 from households.models import Member
 from households.roster import on_file
@@ -61,6 +61,9 @@ def apply(
                 if member.status == Member.Status.ACTIVE
             }
         )
+        # After the accounts: a login whose last person went has nobody to be signed in for (R-WP-12).
+        for key in sorted({change.loses for change in plan.access_changes} - {""}):
+            login_end_if_empty(request=request, email_key=key)
         _record(plan, file_digest, request, staff_id)
         also()
 

@@ -6,11 +6,15 @@ import hashlib
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.db.models import Count
+
+from accounts.models import HouseholdSession
+from households.close_emails import provider_meant
 from households.matching import name_key
-from households.models import Member, adult_age_now, plain_value
+from households.models import Binding, Member, adult_age_now, plain_value
 from households.roster import names, on_file
 from households.roster.cleaning import NAME_FIELDS, CleanRow
 from households.roster.columns import FIELDS
@@ -252,6 +256,45 @@ def _check_result(
             plan.moved.append(person.patient_id)
         if after:
             _check_join(person, stayed.get(after, []), plan)
+        if person.email_key and (on_file is None or on_file.email_key != person.email_key):
+            _check_domain(person, plan)
+    _count_what_closes(known_now, plan)
+
+
+def _count_what_closes(known_now: OnFile, plan: Plan) -> None:
+    """R-WP-12: what the families of those whose access moves have open at this moment."""
+    pks = [known_now.by_patient_id[patient_id].pk for patient_id in plan.moved]
+    emptied = {change.loses for change in plan.access_changes if not change.others_left} - {""}
+    charts: Counter[int] = Counter()
+    signed_in: Counter[str] = Counter()
+    open_ones = HouseholdSession.objects.open()
+    for chunk in _chunks(sorted(pks)):
+        bound = Binding.objects.filter(member__in=chunk, ended_at=None, session__in=open_ones)
+        charts.update(dict(bound.values_list("member").annotate(n=Count("pk"))))
+    for keys in _chunks(sorted(emptied)):
+        theirs = open_ones.filter(account__email_key__in=keys).order_by()
+        signed_in.update(dict(theirs.values_list("account__email_key").annotate(n=Count("pk"))))
+    plan.access_changes = [
+        replace(
+            change,
+            open_charts=charts[pk],
+            open_sessions=0 if change.others_left else signed_in[change.loses],
+        )
+        for change, pk in zip(plan.access_changes, pks, strict=True)
+    ]
+
+
+def _check_domain(person: Person, plan: Plan) -> None:
+    """AD-05: a slip in a provider's name would make a household that gets no mail."""
+    domain = person.email_key.rpartition("@")[2]
+    meant = provider_meant(domain)
+    if meant and person.line is not None:
+        plan.entries.append(
+            Entry(
+                Severity.WARNING, "email_domain_slip", person.line, printable(person.patient_id),
+                f"{printable(domain)} looks like a slip. Is {printable(meant)} meant?",
+            )
+        )  # fmt: skip
 
 
 def _email_key_of(known: Known, people: dict[str, Person]) -> str:

@@ -39,7 +39,8 @@ class AccessChange:
     """Somebody whose chart is opened by another login than before, or by none.
 
     `loses` and `gains` are emails, "" for none; `others_left` and `others_joined` count who else is in the
-    household that they leave and in the one they come to.
+    household that they leave and in the one they come to. `open_charts`: browsers that have the chart open
+    now, and lose it; `open_sessions`: those of the login that then opens nobody, which end.
     """
 
     line: int
@@ -48,6 +49,8 @@ class AccessChange:
     others_left: int
     gains: str
     others_joined: int
+    open_charts: int = 0
+    open_sessions: int = 0
 
 
 @dataclass

@@ -26,7 +26,11 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from households.models import Member
 from households.submissions.models import Refiling, Submission
-from households.submissions.sight import kinds_decided_by, sees_clinical_answers
+from households.submissions.sight import (
+    CLINICAL_DOCUMENT,
+    kinds_decided_by,
+    sees_clinical_answers,
+)
 
 Status = Submission.Status
 # Nobody's household has more people; an office's own address on unrelated patients might.
@@ -83,8 +87,10 @@ def may_refile(user: Any, submission: Submission) -> bool:
         return False
     if submission.kind not in kinds_decided_by(user):
         return False
-    if submission.kind != Submission.Kind.FORM or sees_clinical_answers(user):
+    if sees_clinical_answers(user):
         return True
+    if submission.kind != Submission.Kind.FORM:
+        return submission.about != CLINICAL_DOCUMENT
     return not _slice(Submission.Kind.FORM).is_clinical(submission)
 
 

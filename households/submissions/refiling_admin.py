@@ -276,7 +276,8 @@ class RefilingAdmin(MemberOwnedAdmin):
         """Of either person."""
         if not search_term.strip():
             return queryset, False
-        people = Member.objects.filter(people_found(search_term))
+        found = Member.objects.filter(people_found(search_term)).order_by()
+        people = [*found.values_list("pk", flat=True)[: self.paginator.most]]
         either = models.Q(member__in=people) | models.Q(from_member__in=people)
         return queryset.filter(either), False
 

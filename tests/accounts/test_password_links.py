@@ -152,7 +152,7 @@ def test_audit_tells_what_became_of_a_link(cast, link):
         ("link-open", "ok", cast.rivera.pk),
         ("link-open", "ok", cast.rivera.pk),
         ("link-open", "ok", cast.rivera.pk),
-        ("link-open", "over", None),
+        ("link-open", "used", cast.rivera.pk),
     ]
 
 

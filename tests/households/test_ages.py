@@ -412,3 +412,10 @@ def test_the_question_is_built_once_and_holds_no_day():
     )
     assert "CURRENT_DATE" in sql
     assert not [param for param in params if str(database_today()) in str(param)]
+
+
+def test_the_household_page_says_why_and_leads_to_the_consent(ava, cast, staff):
+    days_pass(ava, 1)
+    page = staff.get(f"/admin/accounts/householdaccount/{cast.rivera.pk}/change/")
+    assert "Not opened by this login: an adult now: their own consent is not" in text_of(page)
+    assert f"/admin/consent/{ava.pk}/" in page.content.decode()

@@ -111,11 +111,19 @@ def _in_words(change: AccessChange) -> str:
         words.append(f"{change.loses} loses access ({_others(change.others_left)} on that email)")
     if change.gains:
         words.append(f"{change.gains} gains access ({_others(change.others_joined)} on that email)")
+    if change.open_charts:
+        words.append(f"open in {_counted(change.open_charts, 'browser')} now: closed")
+    if change.open_sessions:
+        words.append(f"{_counted(change.open_sessions, 'session')} of the old login: ended")
     return "; ".join(words)
 
 
 def _others(count: int) -> str:
     return {0: "nobody else", 1: "1 other"}.get(count, f"{count} others")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 class _Bars:

@@ -136,7 +136,9 @@ def test_an_email_is_changed_on_the_persons_page_only(cast, mia, desk):
     assert change.decision == "waiting"
     # Changed there, it is marked as done here.
     fields = fields_of(desk.client.get(person), "member_form", email="mia.new@example.org")
-    assert desk.client.post(person, fields).status_code == 302
+    looked_at = desk.client.post(person, fields)
+    assert "The email changes from rivera@example.org" in text_of(looked_at)
+    assert desk.client.post(person, fields_of(looked_at)).status_code == 302
     desk.accept(change)
     change.refresh_from_db()
     assert change.decision == "accepted"
