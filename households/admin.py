@@ -5,9 +5,7 @@ from django.contrib import admin
 from accounts.models import HouseholdAccount
 from households.household_admin import HouseholdAccountAdmin
 from households.member_admin import MemberAdmin
-from households.models import Member, Practice
-from households.practice_admin import PracticeAdmin
+from households.models import Member
 
 admin.site.register(HouseholdAccount, HouseholdAccountAdmin)
 admin.site.register(Member, MemberAdmin)
-admin.site.register(Practice, PracticeAdmin)

@@ -38,6 +38,10 @@ def crisis_text() -> str:
     return str(CRISIS_TEXT)
 
 
+def languages_at_first() -> list[str]:
+    return [settings.LANGUAGES[0][0]]
+
+
 class Practice(models.Model):
     """The practice itself: one row, edited in admin, shown on every page and in every mail."""
 
@@ -99,6 +103,17 @@ class Practice(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(366)],
         help_text=_("How long before such a birthday it stands among the tasks."),
     )
+    languages = models.JSONField(_("languages"), default=languages_at_first)
+    digest_hour = models.PositiveSmallIntegerField(
+        _("hour of the daily mail"),
+        default=7,
+        validators=[MaxValueValidator(23)],
+        help_text=_("Staff who want mail once a day get it at this hour: 0 to 23."),
+    )
+    # Of the picture in PracticeLogo; its key stands in its address, so that browsers may keep it for good.
+    logo_key = models.CharField(max_length=32, blank=True, editable=False)
+    logo_width = models.PositiveSmallIntegerField(default=0, editable=False)
+    logo_height = models.PositiveSmallIntegerField(default=0, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = _("practice")
@@ -570,6 +585,20 @@ class PracticeOwned(models.Model):
 
     class Meta:
         abstract = True
+
+
+class PracticeLogo(PracticeOwned):
+    """The practice's logo as every page shows it: a small picture of our own making, never the file that was
+    sent. In the database, where a backup finds it, and where an old key finds nothing."""
+
+    key = models.CharField(max_length=32, unique=True)
+    picture = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"Logo {self.key}"
 
 
 class KeptText(models.Model):

@@ -6,8 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import (
     require_http_methods,
@@ -22,8 +21,9 @@ from accounts.views import own_page, paused
 from households import binding as bindings
 from households import kept, misses
 from households.forms import WhoForm
+from households.instructions import as_text, instructions
 from households.matching import Ambiguous, NoMatch, choose
-from households.models import Binding, Member
+from households.models import Binding, Member, PracticeLogo
 from households.requests import HouseholdRequest, PracticeRequest
 
 _TIPS_AFTER = 3
@@ -149,21 +149,29 @@ def switch(request: HouseholdRequest) -> HttpResponse:
 @require_safe
 def help_family(request: PracticeRequest) -> HttpResponse:
     """How to add family members under one email, in the practice's own words."""
+    parts = instructions(request.practice)
     context = {
+        "title": parts[0].line,
+        "parts": parts,
         "portal_url": settings.PORTAL_URL,
-        "password_min": settings.PASSWORD_MIN,
-        "help_text": help_text(request),
+        "help_text": as_text(parts),
     }
     return render(request, "households/help_family.html", context)
 
 
-def help_text(request: PracticeRequest) -> str:
-    """The same as plain text, to copy into a letter or a mail. Staff see it in admin too."""
-    return render_to_string(
-        "households/help_family.txt",
-        {
-            "practice": request.practice,
-            "portal_url": settings.PORTAL_URL,
-            "password_min": settings.PASSWORD_MIN,
+@public
+@require_safe
+def practice_logo(request: PracticeRequest, key: str) -> HttpResponse:
+    """The practice's logo. Its key changes with the picture, so browsers may keep it for good."""
+    logo = get_object_or_404(PracticeLogo, key=key)
+    response = HttpResponse(
+        bytes(logo.picture),
+        content_type="image/png",
+        headers={
+            "Cache-Control": "public, max-age=31536000, immutable",
+            # Opened by itself it is a picture, whatever it may hold.
+            "Content-Security-Policy": "default-src 'none'; sandbox",
         },
     )
+    response.may_be_kept = True  # type: ignore[attr-defined] # a mark of ours for portal/middleware.py
+    return response

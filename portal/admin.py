@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path, reverse
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -26,7 +24,7 @@ JOBS = (
     (
         "families",
         gettext_lazy("Families"),
-        ("households.Member", "accounts.HouseholdAccount"),
+        ("households.Member", "accounts.HouseholdAccount", "desk.RosterImport"),
     ),
     (
         "inbox",
@@ -49,7 +47,7 @@ JOBS = (
         gettext_lazy("Practice"),
         (
             *("households.Practice", "demographics.FieldSetting", "history.SectionSetting"),
-            "documents.DocumentKind",
+            *("documents.DocumentKind", "desk.StaffMailSubscription"),
         ),
     ),
     ("staff", gettext_lazy("Staff"), ("accounts.StaffAccount", "auth.Group")),
@@ -165,33 +163,14 @@ class PortalAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
         from households import household_page
-        from households.desk import consent_pages, task_pages
+        from households.desk import consent_pages, instruction_pages, task_pages
         from households.intake.builder_admin import builder_paths
         from households.record import form_pages, staff_pages
 
-        ours = [path("help-text/", self.admin_view(self.help_text), name="help_text")]
-        ours += [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
-        ours += household_page.staff_paths(self)
+        ours = [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
+        ours += [*household_page.staff_paths(self), *instruction_pages.staff_paths(self)]
         ours += [*task_pages.staff_paths(self), *consent_pages.staff_paths(self)]
         return [*ours, *builder_paths(self), *super().get_urls()]
-
-    def help_text(self, request: HttpRequest) -> HttpResponse:
-        """The text of /help/family/, as plain text in a box to copy from (PRODUCT H5)."""
-        text = render_to_string(
-            "households/help_family.txt",
-            {
-                "practice": request.practice,
-                "portal_url": settings.PORTAL_URL,
-                "password_min": settings.PASSWORD_MIN,
-            },
-        )
-        context = {
-            **self.each_context(request),
-            "title": _("Help text for families"),
-            "text": text,
-            "rows": text.count("\n") + 6,
-        }
-        return TemplateResponse(request, "admin/help_text.html", context)
 
     # --- the staff door ---------------------------------------------------------------
 

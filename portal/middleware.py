@@ -34,8 +34,9 @@ def every_request(get_response: GetResponse) -> GetResponse:
 def _add_headers(response: HttpResponse) -> None:
     """No page is kept by a browser or proxy (SECURITY R-SE-7), errors and redirects included; it loads
     nothing from elsewhere and no other site may embed it (R-SE-8). Style sheet and scripts are answered
-    before this and may be kept."""
-    response.headers["Cache-Control"] = "no-store"
+    before this and may be kept; so may the practice's logo, which says so."""
+    if not getattr(response, "may_be_kept", False):
+        response.headers["Cache-Control"] = "no-store"
     # A file of a family has a stricter policy of its own.
     response.headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
     response.headers["X-Frame-Options"] = "DENY"

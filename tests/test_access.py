@@ -27,6 +27,7 @@ PUBLIC = {
     "password_choose",
     "password_open",
     "help_family",
+    "practice_logo",
 }
 SIGN_IN = {
     "password_change",

@@ -45,6 +45,7 @@ class Action(StrEnum):
     STAFF_SIGN_OUT = "staff-sign-out"
     STAFF_VIEW = "staff-view"
     STAFF_CHANGE = "staff-change"
+    STAFF_MAIL = "staff-mail"
     ROSTER_IMPORT = "roster-import"
 
 

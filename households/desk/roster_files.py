@@ -42,7 +42,8 @@ class Progress:
 
 def keep(file: ReceivedFile, key: uuid.UUID) -> None:
     """Move an uploaded file to where it waits. Its bytes lie safe on the disk then."""
-    assert file.sha256  # waits for the disk
+    if not file.sha256:  # which waits for the disk
+        raise ValueError("A file that was let go cannot be kept.")
     kept = path_of(key)
     kept.parent.mkdir(mode=0o700, exist_ok=True)
     Path(file.temporary_file_path()).rename(kept)

@@ -24,7 +24,7 @@ from typing import Any
 
 from households.documents.file_reader import Refused
 
-__all__ = ["Facts", "Refused", "check", "join", "show"]
+__all__ = ["Facts", "Refused", "check", "join", "logo", "show"]
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +79,16 @@ def join(photos: Sequence[tuple[Path, str]], to: Path, *, seconds: float = PICTU
         "to": str(to),
     }
     return int(_ask_new(request, seconds))
+
+
+def logo(
+    path: Path, content_type: str, to: Path, *, seconds: float = CHECK_SECONDS
+) -> tuple[int, int]:
+    """Write the picture to `to` as a small PNG of our own making. Returns its width and height. Raises
+    Refused."""
+    request = {"do": "logo", "path": str(path), "content_type": content_type, "to": str(to)}
+    width, height = _ask_new(request, seconds)
+    return int(width), int(height)
 
 
 # --- the programs ---------------------------------------------------------------------

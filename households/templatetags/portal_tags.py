@@ -8,6 +8,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
 
 from households import binding
 
@@ -39,3 +40,12 @@ def in_words(day: datetime.date | None) -> str:
     if isinstance(day, datetime.datetime):
         day = timezone.localdate(day)
     return date_format(day, "F j, Y") if day else ""
+
+
+@register.filter
+def with_link(text: str, address: str) -> str:
+    """The text, with the address in it as a link."""
+    before, found, after = text.partition(address)
+    if not found:
+        return text
+    return format_html('{}<a href="{}">{}</a>{}', before, found, found, after)

@@ -13,6 +13,7 @@ from django.urls import URLResolver, get_resolver
 from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount, StaffAccount
 from households.demographics.models import Contact
+from households.desk.models import RosterImport, StaffMailSubscription
 from households.documents.models import Document, DocumentRequest
 from households.intake.models import QuestionnaireVersion, ValueSet
 from households.models import Member, Practice
@@ -58,7 +59,9 @@ def _filled(route: str) -> str:
     if not ROW.search(route):
         return route.replace("<int:content_type_id>/<path:object_id>", "1/1")
     app_label, model_name = route.split("/")[2:4]
-    first = "1" if app_label == "r" else apps.get_model(app_label, model_name).objects.first()
+    # Addresses of admin's own, and those of pages that are no model's.
+    is_a_models = app_label in apps.app_configs
+    first = apps.get_model(app_label, model_name).objects.first() if is_a_models else "1"
     return ROW.sub(str(getattr(first, "pk", first)), route).replace("<int:content_type_id>", "1")
 
 
@@ -81,6 +84,8 @@ def one_of_each(cast, forms) -> None:
     forms.ask_one(form, cast.mia)
     forms.sign(forms.send(form, cast.mia))
     ValueSet.objects.create(url="https://practice.example/ValueSet/some", title="Some")
+    RosterImport.objects.create(file_name="p.csv", file_bytes=1, uploaded_by=cast.nurse_staff)
+    StaffMailSubscription.objects.create(staff=cast.nurse_staff, mode="digest")
     for page, typed in {
         "demographics/occupation/": {"occupation": "Dancer"},
         "history/allergies/add/": {"substance": "Penicillin"},
@@ -249,6 +254,7 @@ OPEN_TO_STAFF = {
     "/admin/password_change/done/",
     "/admin/jsi18n/",
     "/admin/help-text/",
+    "/admin/help-text/handout/",
 }
 
 

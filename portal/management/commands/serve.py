@@ -198,6 +198,9 @@ def _worker_command() -> list[str]:
 def make_ready_again() -> None:
     """Tasks that a dead worker left half done become ready again: there is one worker, and it is about to
     start. Tasks are written so that doing one twice is harmless."""
+    # Imported here: `make run` has no tables before this command has made them.
+    from households.desk import staff_mail
+
     try:
         for task in DBTaskResult.objects.running():
             if len(task.worker_ids) < _MOST_STARTS:
@@ -205,5 +208,6 @@ def make_ready_again() -> None:
             else:
                 task.status, task.finished_at = "FAILED", timezone.now()
             task.save(update_fields=["status", "started_at", "finished_at"])
+        staff_mail.keep_looking()
     finally:
         connection.close()
