@@ -21,7 +21,7 @@ from django_tasks_db.admin import DBTaskResult
 from accounts.audit import Action
 from accounts.audit.models import AuditEvent
 from accounts.emails import usable_email_key
-from accounts.models import StaffAccount
+from accounts.models import OWNERS, StaffAccount
 from accounts.staff_pages import PortalModelAdmin, VersionedForm
 
 # The queue's own pages show the addresses that mails go to, to everybody who may see the queue.
@@ -30,21 +30,16 @@ admin.site.unregister(Group)
 
 
 class OwnersOnly(PortalModelAdmin):
-    """Who may do what is for owners: anybody else could give themselves more (SECURITY AD-06)."""
+    """Who may do what is for owners to change, whatever permissions somebody has: anybody else could give
+    themselves more (SECURITY AD-06). Auditors look."""
 
     records_views = False
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_superuser
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_superuser
-
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_superuser
+        return request.user.is_owner
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_superuser
+        return request.user.is_owner
 
 
 class StaffAddForm(BaseUserCreationForm):
@@ -59,23 +54,37 @@ class StaffAddForm(BaseUserCreationForm):
 class StaffForm(VersionedForm):
     class Meta:
         model = StaffAccount
-        fields = ("email", "name", "is_active", "is_superuser", "groups")
+        fields = ("email", "name", "is_active", "groups")
         widgets: ClassVar = {"groups": forms.CheckboxSelectMultiple}
-        labels: ClassVar = {"is_superuser": gettext_lazy("owner")}
+        labels: ClassVar = {"groups": gettext_lazy("roles")}
         help_texts: ClassVar = {
-            "is_superuser": gettext_lazy("Owners may do everything, also manage staff accounts."),
+            "groups": gettext_lazy(
+                "Front desk: people, logins, documents and requests; no history, no clinical answers. "
+                "Clinician: all about patients, and forms. Auditor: reads everything, changes nothing. "
+                "Owner: everything, also staff accounts and settings."
+            ),
             "is_active": gettext_lazy(
                 "Take the tick away when somebody leaves. Their past entries stay."
             ),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Whoever has the flag has the role: the page shows one tick for both.
+        staff = kwargs.get("instance")
+        if staff is not None and staff.is_superuser:
+            groups = [*staff.groups.all(), *Group.objects.filter(name=OWNERS)]
+            kwargs["initial"] = {"groups": groups, **(kwargs.get("initial") or {})}
+        super().__init__(*args, **kwargs)
 
     def clean_email(self) -> str:
         return usable_email_key(self.cleaned_data["email"])
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
-        stays_owner = self.cleaned_data.get("is_superuser") and self.cleaned_data.get("is_active")
-        owners = StaffAccount.objects.filter(is_superuser=True, is_active=True)
+        groups = self.cleaned_data.get("groups", ())
+        self.instance.is_superuser = any(group.name == OWNERS for group in groups)
+        stays_owner = self.instance.is_superuser and self.cleaned_data.get("is_active")
+        owners = StaffAccount.owners()
         if not stays_owner and list(owners.values_list("pk", flat=True)) == [self.instance.pk]:
             raise ValidationError(
                 _("This is the only owner who may sign in. Make somebody else an owner first.")
@@ -88,7 +97,7 @@ class StaffAccountAdmin(OwnersOnly, UserAdmin):
     form = StaffForm
     add_form = StaffAddForm
     add_form_template = None
-    list_display = ("email", "name", "is_active", "owner", "last_login")
+    list_display = ("email", "name", "is_active", "roles", "last_login")
     list_filter = ("is_active",)
     search_fields = ("email", "name")
     search_help_text = gettext_lazy("Email or name")
@@ -100,15 +109,19 @@ class StaffAccountAdmin(OwnersOnly, UserAdmin):
         (None, {"fields": ("email", "name", "password_page")}),
         (
             gettext_lazy("What this person may do"),
-            {"fields": ("is_active", "is_superuser", "groups")},
+            {"fields": ("is_active", "groups")},
         ),
         (gettext_lazy("Times"), {"fields": ("last_login", "created_at")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
 
-    @admin.display(description=gettext_lazy("owner"), boolean=True, ordering="is_superuser")
-    def owner(self, staff: StaffAccount) -> bool:
-        return staff.is_superuser
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[StaffAccount]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description=gettext_lazy("roles"))
+    def roles(self, staff: StaffAccount) -> str:
+        names = {group.name for group in staff.groups.all()}
+        return ", ".join(sorted(names | ({OWNERS} if staff.is_owner else set())))
 
     @admin.display(description=gettext_lazy("password"))
     def password_page(self, staff: StaffAccount) -> str:
@@ -139,8 +152,14 @@ class StaffGroupAdmin(OwnersOnly, GroupAdmin):
         models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}
     }
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The owners' own group is looked at only: its people may do everything, whatever is ticked."""
+        is_owners = obj is not None and obj.name == OWNERS
+        return super().has_change_permission(request, obj) and not is_owners
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_superuser
+        is_owners = obj is not None and obj.name == OWNERS
+        return request.user.is_owner and not is_owners
 
     def log_deletions(self, request: HttpRequest, queryset: models.QuerySet[Group]) -> Any:
         for group in queryset:

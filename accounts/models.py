@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import BaseUserManager
-from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
+from django.contrib.auth.models import AbstractBaseUser, Group, PermissionsMixin
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -203,6 +204,10 @@ class Throttle(models.Model):
         return f"Throttle {self.door}"
 
 
+# The group whose people are owners, as `createsuperuser` makes the first one.
+OWNERS = "Owner"
+
+
 class StaffAccountManager(BaseUserManager["StaffAccount"]):
     def get_by_natural_key(self, username: str | None) -> StaffAccount:
         return self.get(email=email_key(username or ""))
@@ -244,6 +249,28 @@ class StaffAccount(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         super().clean()
         self.email = email_key(self.email)
+
+    @classmethod
+    def owners(cls) -> models.QuerySet[StaffAccount]:
+        """Those who may sign in and do everything; there must always be one."""
+        in_group = Group.objects.filter(name=OWNERS, user=OuterRef("pk"))
+        return cls.objects.filter(Q(is_superuser=True) | Exists(in_group), is_active=True)
+
+    @property
+    def is_owner(self) -> bool:
+        """May do everything, also manage staff: by the flag, or by the group, which owners alone can give.
+        One query for who has no flag, and none where the groups were fetched."""
+        if self.is_superuser:
+            return True
+        if not hasattr(self, "_in_owners"):
+            self._in_owners = any(group.name == OWNERS for group in self.groups.all())
+        return self._in_owners
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return (self.is_active and self.is_owner) or super().has_perm(perm, obj)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return (self.is_active and self.is_owner) or super().has_module_perms(app_label)
 
     def get_short_name(self) -> str:
         return self.name or self.email

@@ -236,6 +236,8 @@ class PortalModelAdmin(admin.ModelAdmin):
         object_id: str,
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied  # before it is said which rows there are
         response = super().history_view(request, object_id, extra_context)
         context = getattr(response, "context_data", None)
         if context:

@@ -59,31 +59,16 @@ class Birthday:
 def reaching(practice: Practice, age: int) -> QuerySet[Member]:
     """Those on a shared login who reach `age` soon or did lately, and whom staff have not looked at yet; the
     earliest birthday first. The index on the birth date answers it, at any size of the practice."""
-    return (
-        _with_login()
-        .filter(_reaching(practice, age, timezone.localdate()))
-        .order_by("date_of_birth", "pk")
-    )
-
-
-def reaching_any(practice: Practice) -> QuerySet[Member]:
-    """The same for all announced ages, in no order."""
-    today, any_age = timezone.localdate(), Q(pk__in=[])
-    for age in practice.ages_announced:
-        any_age |= _reaching(practice, age, today)
-    return _with_login().filter(any_age).order_by()
+    # Not `with_portal_access`: those who wait for their own consent are the ones to be told of.
+    active = Member.objects.filter(status=Member.Status.ACTIVE, portal_access=True)
+    found = active.exclude(email_key="").filter(_reaching(practice, age, timezone.localdate()))
+    return found.order_by("date_of_birth", "pk")
 
 
 def as_birthday(practice: Practice, member: Member, age: int) -> Birthday:
     assert member.date_of_birth is not None
     on = birthday_at(member.date_of_birth, age)
     return Birthday(member, age, on, is_adult=age == practice.adult_age)
-
-
-def _with_login() -> QuerySet[Member]:
-    # Not `with_portal_access`: those who wait for their own consent are the ones to be told of.
-    active = Member.objects.filter(status=Member.Status.ACTIVE, portal_access=True)
-    return active.exclude(email_key="")
 
 
 def _reaching(practice: Practice, age: int, today: datetime.date) -> Q:

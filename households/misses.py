@@ -75,13 +75,15 @@ def cause_of(people: Iterable[Member], name: str, date_of_birth: datetime.date) 
     return Cause.NAME if born_then else Cause.NO_MATCH
 
 
-def _could_mean(email_key: str, name: str, date_of_birth: datetime.date) -> Q:
-    """Those on an email whom the name or the date could mean, and perhaps others there."""
-    key = name_key(name)
-    named = Q(Exists(AlsoCalled.objects.filter(member=OuterRef("pk"))))
-    if key:
-        named |= starts_with("first_name_key", key) | Q(preferred_name_key=key)
-    return Q(email_key=email_key) & (Q(date_of_birth=date_of_birth) | named)
+def _could_mean(typed: Iterable[tuple[str, str, datetime.date]]) -> Q:
+    """Those on the emails whom a name or a date could mean, and perhaps others there: for (email key, name,
+    birth date) of any number, one condition that the index on the email answers."""
+    emails, names, dates = (set(column) for column in zip(*typed, strict=True))
+    could = Q(Exists(AlsoCalled.objects.filter(member=OuterRef("pk"))))
+    could |= Q(date_of_birth__in=dates)
+    for key in {name_key(name) for name in names} - {""}:
+        could |= starts_with("first_name_key", key) | Q(preferred_name_key=key)
+    return Q(email_key__in=emails) & could
 
 
 def _likeliest(name: str, date_of_birth: datetime.date) -> Case:
@@ -112,7 +114,7 @@ def miss_record(*, request: HttpRequest, account: HouseholdAccount, name: str,
     Every cause looks, writes and lets go alike, so that how long it takes tells the family next to nothing.
     """
     name = " ".join(name.split())
-    people = Member.objects.filter(_could_mean(account.email_key, name, date_of_birth))
+    people = Member.objects.filter(_could_mean([(account.email_key, name, date_of_birth)]))
     people = people.order_by(_likeliest(name, date_of_birth), "pk")
     people = people.prefetch_related("also_called")[:_MOST_PEOPLE]
     cause = cause_of(people, name, date_of_birth) or Cause.NO_MATCH
@@ -188,9 +190,7 @@ def standing(rows: Sequence[PickerMiss]) -> list[Miss]:
     """What stands of `rows`, with the people it is about."""
     if not rows:
         return []
-    could_mean = Q()
-    for row in rows:
-        could_mean |= _could_mean(row.account.email_key, row.name, row.date_of_birth)
+    could_mean = _could_mean([(row.account.email_key, row.name, row.date_of_birth) for row in rows])
     people: dict[str, list[Member]] = defaultdict(list)
     for member in Member.objects.filter(could_mean).prefetch_related("also_called"):
         people[member.email_key].append(member)

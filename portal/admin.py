@@ -64,13 +64,22 @@ class PortalAdminSite(admin.AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         # Imported here: this module is read before the models are.
+        from households.desk.task_pages import may_see_tasks
+        from households.desk.tasks import MOST, open_count
         from households.submissions.inbox import waiting_for
+
+        def tasks_waiting() -> str | None:
+            if not may_see_tasks(request):
+                return None
+            count = open_count()
+            return f"{MOST - 1}+" if count >= MOST else str(count)
 
         name = request.practice.name
         return {
             **super().each_context(request),
             # Counted where a page shows it: the answer to a button has no head.
             "inbox_waiting": SimpleLazyObject(lambda: waiting_for(request.user)),
+            "tasks_waiting": SimpleLazyObject(tasks_waiting),
             "site_title": name,
             "site_header": _("%(practice)s: staff") % {"practice": name},
         }
@@ -80,11 +89,14 @@ class PortalAdminSite(admin.AdminSite):
     ) -> HttpResponse:
         """What waits, then the jobs."""
         # Imported here: this module is read before the models are.
-        from households.submissions.inbox import kinds_seen_by
+        from households.desk.task_pages import may_see_tasks
+        from households.desk.tasks import summary
+        from households.submissions.inbox import kinds_in_inbox
         from households.submissions.models import Submission
 
-        context = {"jobs_title": self.index_title, "unseen": None}
-        if kinds_seen_by(request.user):
+        context: dict[str, Any] = {"jobs_title": self.index_title, "unseen": None}
+        context["tasks"] = summary() if may_see_tasks(request) else None
+        if kinds_in_inbox(request.user):
             inbox: Any = self.get_model_admin(Submission)
             context |= {"title": _("Inbox"), "unseen": inbox.unseen(request)}
         return super().index(request, {**context, **(extra_context or {})})
@@ -95,13 +107,16 @@ class PortalAdminSite(admin.AdminSite):
         """The index and the side bar by job; the page of one app as Django has it."""
         if app_label is not None:
             return super().get_app_list(request, app_label)
+        # Imported here: this module is read before the models are.
+        from households.household_page import may_look
+
         shown = {
             model["model"]._meta.label: model
             for app in self._build_app_dict(request).values()
             for model in app["models"]
         }
-        from households.household_page import may_look
-
+        if "submissions.Submission" in shown:
+            shown["submissions.Submission"]["name"] = _("Inbox")
         jobs = []
         for slug, name, labels in JOBS:
             models = [shown.pop(label) for label in labels if label in shown]
@@ -109,7 +124,7 @@ class PortalAdminSite(admin.AdminSite):
                 models.insert(0, self._household_entry())
             if slug == "practice":
                 models.append(self._help_text_entry())
-            if slug == "forms" and request.user.is_superuser:
+            if slug == "forms" and getattr(request.user, "is_owner", False):
                 models.append(self._form_answers_entry())
             jobs.append(_group(slug, name, models))
         jobs.append(_group("more", gettext_lazy("More"), list(shown.values())))

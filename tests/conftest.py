@@ -81,17 +81,19 @@ def one_practice_in_each_test(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def flush_may_empty_the_audit() -> Iterator[None]:
-    """Tests with real transactions end with Django's flush, which the audit's triggers refuse. Here, and
-    nowhere in the product, they are lifted for it and put back, in the flush's own transaction."""
+    """Tests with real transactions end with Django's flush, which the triggers of what only grows refuse.
+    Here, and nowhere in the product, they are lifted for it and put back, in the flush's own transaction."""
     from django.db.backends.base.operations import BaseDatabaseOperations
 
     from accounts.audit import append_only
+    from households.submissions import moved
 
     flush = BaseDatabaseOperations.execute_sql_flush
 
     def flush_with_triggers_lifted(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
         vendor = self.connection.vendor
-        flush(self, [*append_only.LIFT[vendor], *sql_list, *append_only.PUT[vendor]])
+        lift = [*append_only.LIFT[vendor], *moved.LIFT[vendor]]
+        flush(self, [*lift, *sql_list, *append_only.PUT[vendor], *moved.PUT[vendor]])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_with_triggers_lifted)

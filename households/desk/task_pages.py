@@ -60,6 +60,11 @@ def may_see_tasks(request: HttpRequest) -> bool:
     return bool(user.has_perm(_NEEDS))
 
 
+def _may_add_names(request: HttpRequest) -> bool:
+    user: Any = request.user
+    return may_see_tasks(request) and bool(user.has_perm("households.add_alsocalled"))
+
+
 def _page(site: AdminSite, request: PracticeRequest) -> HttpResponse:
     """All kinds, the oldest first; with ?age=, the whole list of those who reach that age, in pages."""
     if not may_see_tasks(request):
@@ -98,6 +103,7 @@ def _page(site: AdminSite, request: PracticeRequest) -> HttpResponse:
         "one_age": age,
         "page_number": number,
         "more_pages": age is not None and any(group["more"] for group in filled),
+        "may_add_names": _may_add_names(request),
         "may_open_household": request.user.has_perm("accounts.view_householdaccount"),
     }
     return TemplateResponse(request, "admin/desk/tasks.html", context)
@@ -130,6 +136,8 @@ def _of_misses(cause: str, title: str, misses: list[Miss]) -> dict[str, Any]:
 
 def _learn(request: HttpRequest, pk: int) -> HttpResponse:
     """Add the typed name as an also-called name of one of those who were born that day."""
+    if not _may_add_names(request):
+        raise PermissionDenied
     with transaction.atomic():
         miss = _miss(request, pk)
         given = request.POST.get("member", "")

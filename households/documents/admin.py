@@ -167,22 +167,31 @@ class DocumentAdmin(SentThingAdmin):
 
     # --- one document -----------------------------------------------------------------
 
-    def get_fields(self, request: HttpRequest, obj: Document | None = None) -> list[str]:
-        """Every fact there is; those that did not happen to this document are left out."""
+    def get_fieldsets(self, request: HttpRequest, obj: Document | None = None) -> Any:
+        """Every fact there is, first what its pages are read with; those that did not happen to this
+        document are left out."""
         if obj is None:
             return []
-        facts = ["person_link", "born", "name", "kind", "note", "state"]
+        first = ["name", "kind", "note", "state"]
+        facts = ["person_link", "born"]
         if obj.submission is None:
             facts += ["sharer"]
             facts += ["opened"] if obj.opened_at else []
             facts += ["unshared"] if obj.unshared_at else []
         else:
-            facts += ["steps", "filled_in", "login"]
-            facts += ["reason"] if obj.submission.reason else []
+            first += ["filled_in"]
+            first += ["reason"] if obj.submission.reason else []
+            first += ["answers"] if obj.request_id else []
+            facts += ["steps", "login"]
             facts += ["handler"] if obj.submission.handled_by_id else []
-            facts += ["answers"] if obj.request_id else []
             facts += ["joined"] if obj.joined_into_id else []
-        return [*facts, "content_type", "amount", "scan", "checksum"]
+        facts += ["content_type", "amount", "scan", "checksum"]
+        return [(None, {"fields": first}), (_("More about it"), {"fields": facts})]
+
+    def get_fields(self, request: HttpRequest, obj: Document | None = None) -> list[str]:
+        return [
+            fact for _title, part in self.get_fieldsets(request, obj) for fact in part["fields"]
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Document | None = None) -> list[str]:
         return self.get_fields(request, obj)
@@ -246,7 +255,9 @@ class DocumentAdmin(SentThingAdmin):
         head = text_head(submission, _("Document: %(name)s") % {"name": document.name})
         return "\n".join([*head, "", *lines]) + "\n"
 
-    def left_alone(self, submissions: Sequence[Submission], *, filing: bool) -> set[int]:
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
         """What nobody can open."""
         documents = Document._default_manager.filter(submission__in=submissions)
         return {one.submission_id for one in documents if not one.may_be_opened}

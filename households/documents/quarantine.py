@@ -102,9 +102,9 @@ def _refuse(document: Document) -> bool:
     with transaction.atomic():
         if document.submission_id is not None:
             # The submission's row first, as in withdrawing: two that take them in turn would hang.
-            Submission.objects.for_member(document.member).select_for_update().get(
-                pk=document.submission_id
-            )
+            # None where the practice has moved it to another person meanwhile: that asks anew.
+            envelope = Submission.objects.for_member(document.member).select_for_update()
+            envelope.filter(pk=document.submission_id).first()
         if not _still_waiting(document).update(scan=Scan.FOUND):
             return False
         _record(document, Scan.FOUND)

@@ -324,12 +324,9 @@ def _note_opening(request: MemberRequest, document: Document) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 def document_withdraw(request: MemberRequest, member: Member, public_id: uuid.UUID) -> HttpResponse:
     """Ask once, then take a document back, unless the practice has seen it."""
-    document = get_object_or_404(
-        Document.objects.for_member(member)
-        .filter(sender=Document.Sender.FAMILY)
-        .select_related("submission", "kind"),
-        public_id=public_id,
-    )
+    theirs = Document.objects.for_member(member).filter(sender=Document.Sender.FAMILY)
+    theirs = theirs.select_related("submission", "kind")
+    document = get_object_or_404(theirs, public_id=public_id)
     withdrawn = document.status == Submission.Status.WITHDRAWN
     if request.method != "POST":
         if withdrawn:
@@ -339,7 +336,8 @@ def document_withdraw(request: MemberRequest, member: Member, public_id: uuid.UU
         messages.success(request, _("The document is taken back. The practice will not see it."))
         return redirect(member_url(request, "documents"))
     else:
-        document.refresh_from_db(fields=["submission"])
+        # Seen meanwhile; or not this person's any more, where the practice moved it.
+        document = get_object_or_404(theirs.all(), public_id=public_id)
     too_late = not document.may_be_withdrawn
     audit.record(
         audit.Action.VIEW, "ok", request=request, object_type="document", object_id=public_id

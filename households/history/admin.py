@@ -1,7 +1,7 @@
 """Admin pages of the history: what families changed, old and new side by side, and which topics are asked.
 
-Who may see these is for Django's permissions on EntryChange to say: for a front desk without them no history
-is in the inbox at all.
+Who may see these is for Django's permissions on EntryChange to say: a front desk without them sees nothing of
+a history, not even that one came (submissions/sight.py).
 """
 
 from __future__ import annotations
@@ -100,14 +100,14 @@ class EntryChangeAdmin(ReviewAdmin):
         return change_accept(change=proposal, edited=edited)
 
     def why_not(self, proposal: EntryChange) -> str:
-        """ "None" of a list that has current entries: only a family that is not shown its entries can send
-        that."""
-        if proposal.values.get("answer") and proposal.before.get("answer") == "entries":
+        """ "None" of a list that has current entries: a family that is not shown its entries can send that,
+        and the practice can move an entry there that was sent for the wrong person."""
+        if proposal.values.get("answer"):
             state = SectionState.objects.for_member(proposal.member)
             if state.filter(section=proposal.section, answer="entries").exists():
                 return _(
-                    "There are current entries in this topic, and the family cannot see them, because the "
-                    "topic is private. Talk to the person, and return this."
+                    "There are current entries in this topic, which the family may not have seen. Talk to "
+                    "the person, and return this."
                 )
         return ""
 

@@ -30,6 +30,10 @@ class IsSent(Exception):
     """It is no draft any more. Nothing is saved."""
 
 
+class MovedMeanwhile(Exception):
+    """It is another person's now: the practice moved it. Nothing is saved."""
+
+
 class ChangedMeanwhile(Exception):
     """The draft is not as the page showed it. Nothing is sent."""
 
@@ -81,16 +85,21 @@ def response_begin(
 def response_correct(
     *, request: MemberRequest, member: Member, response: QuestionnaireResponse
 ) -> QuestionnaireResponse:
-    """A draft that begins with what was sent; `response` itself stays as it is."""
-    return _draft(
-        request,
-        member,
-        response.version,
-        "correct",
-        items=response.items,
-        corrects=response,
-        pages_done=response.pages_done,
-    )
+    """A draft that begins with what was sent; `response` itself stays as it is. Raises MovedMeanwhile."""
+    with transaction.atomic():
+        still = QuestionnaireResponse.objects.for_member(member).filter(pk=response.pk)
+        # Held, so that it is not moved to another person while its answers are copied for this one.
+        if not still.select_for_update().values_list("pk"):
+            raise MovedMeanwhile
+        return _draft(
+            request,
+            member,
+            response.version,
+            "correct",
+            items=response.items,
+            corrects=response,
+            pages_done=response.pages_done,
+        )
 
 
 def _draft(

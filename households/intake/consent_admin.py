@@ -17,6 +17,7 @@ from households.intake.models import Signature
 from households.intake.voiding import signature_void
 from households.staff_pages import MemberOwnedAdmin, moment
 from households.submissions.models import Submission
+from households.submissions.sight import sees_clinical_answers
 from households.submissions.staff_forms import ReturnForm
 
 Status = Submission.Status
@@ -82,15 +83,15 @@ class SignatureAdmin(MemberOwnedAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Signature]:
-        return (
-            super()
-            .get_queryset(request)
-            .select_related(
-                *("response__version__questionnaire", "response__submission__sent_by"),
-                "voided_by",
-            )
-            .defer("response__items", "response__version__definition", "response__version__report")
-        )
+        """Without those under clinical forms for whoever does not see their answers: a signature says which
+        form it is, and holds its text."""
+        rows = super().get_queryset(request)
+        if not sees_clinical_answers(request.user):
+            rows = rows.filter(response__version__questionnaire__is_clinical=False)
+        return rows.select_related(
+            *("response__version__questionnaire", "response__submission__sent_by"),
+            "voided_by",
+        ).defer("response__items", "response__version__definition", "response__version__report")
 
     @admin.display(
         description=gettext_lazy("form"), ordering="response__version__questionnaire__title"

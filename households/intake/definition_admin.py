@@ -127,15 +127,16 @@ class FormsAdmin(PortalModelAdmin):
 class QuestionnaireAdmin(FormsAdmin):
     change_form_template = "admin/intake/questionnaire.html"
     change_list_template = "admin/intake/questionnaires.html"
-    list_display = ("name", "kind", "published", "versions_kept", "is_offered", "sent")
+    list_display = (
+        *("name", "kind", "published", "versions_kept", "is_offered", "is_clinical", "sent"),
+    )
     list_display_links = ("name",)
     list_filter = ("kind", "is_offered")
     search_fields = ("title", "url")
     search_help_text = gettext_lazy("A part of the title or of the address")
     readonly_fields = ("url", "sent")
-    fieldsets = (
-        (None, {"fields": ("title", "kind", "is_offered", "needs_signature", "url", "sent")}),
-    )
+    _settings = ("title", "kind", "is_offered", "needs_signature", "is_clinical")
+    fieldsets = ((None, {"fields": (*_settings, "url", "sent")}),)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Questionnaire]:
         versions = QuestionnaireVersion.objects.filter(

@@ -78,6 +78,7 @@ def questionnaire_begin(
             "title": title,
             "kind": kind,
             "needs_signature": kind == Questionnaire.Kind.CONSENT,
+            "is_clinical": kind != Questionnaire.Kind.CONSENT,
         },
     )
     if not is_new:

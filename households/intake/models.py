@@ -63,6 +63,15 @@ class Questionnaire(PracticeOwned):
         default=False,
         help_text=_("Whoever sends it types their name and what they are to the patient."),
     )
+    # Until somebody says otherwise: nobody knows what an imported form asks (PRODUCT H7).
+    is_clinical = models.BooleanField(
+        _("clinical"),
+        default=True,
+        help_text=_(
+            "The front desk sees that it came and whether it suggests danger, but not the answers. Take the "
+            "tick away where the front desk is to read them, such as for insurance or a pick-up list."
+        ),
+    )
 
     class Meta:
         verbose_name = _("form")
@@ -271,12 +280,16 @@ class QuestionnaireResponse(MemberOwned):
     scores = models.JSONField(default=list, editable=False)
     danger = models.JSONField(default=list, editable=False)
 
+    # Set by the staff's list: whether its answers are kept from whoever asks (review.py).
+    is_closed = False
+
     objects = QuestionnaireResponseQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
 
     class Meta:
         verbose_name = _("filled form")
         verbose_name_plural = _("filled forms")
         ordering = ["-started_at", "-pk"]
+        permissions = [("view_clinical_answers", "Can read the answers of clinical forms")]
         indexes = [models.Index(fields=["member", "version"], name="response_member")]
         constraints = [
             models.UniqueConstraint(

@@ -7,7 +7,7 @@ Whose answers they are stands on every page of them.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -31,12 +31,17 @@ from households.intake.building.scores import band_of
 from households.intake.engine.evaluation import begin, put
 from households.intake.filling import Filling, consent_text, patient_of, sections_of
 from households.intake.forms import PageForm, ReadPage
-from households.intake.models import QuestionnaireResponse, QuestionnaireVersion
+from households.intake.models import (
+    Questionnaire,
+    QuestionnaireResponse,
+    QuestionnaireVersion,
+)
 from households.staff_pages import moment, name_and_birth_date, person_line
 from households.submissions.actions import submission_file, submission_return, submission_see
 from households.submissions.inbox import on_the_way
 from households.submissions.inbox_bar import SentThingAdmin, one_line, text_head
 from households.submissions.models import Submission
+from households.submissions.sight import sees_clinical_answers
 from households.submissions.staff_forms import ReturnForm
 
 Status = Submission.Status
@@ -75,11 +80,34 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.exclude(submission__status=Status.WITHDRAWN)
 
 
+class FormFilter(admin.SimpleListFilter):
+    """By form. A clinical one is not to be found out by its answers' absence from a list either."""
+
+    title = gettext_lazy("form")
+    parameter_name = "form"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            (str(pk), title) for pk, title in _forms_named_to(request).values_list("pk", "title")
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
+        chosen = self.value() or ""
+        if chosen not in {value for value, _title in self.lookup_choices}:
+            return queryset.none() if chosen else queryset
+        return queryset.filter(version__questionnaire=int(chosen))
+
+
+def _forms_named_to(request: HttpRequest) -> models.QuerySet[Questionnaire]:
+    forms = Questionnaire.objects.order_by("title", "pk")
+    return forms if sees_clinical_answers(request.user) else forms.filter(is_clinical=False)
+
+
 @admin.register(QuestionnaireResponse)
 class QuestionnaireResponseAdmin(SentThingAdmin):
     list_display = ("person_name", "born", "form_title", "danger_words", "state", "score", "sent")
     list_display_links = ("person_name", "form_title")
-    list_filter = (StatusFilter, "version__questionnaire")
+    list_filter = (StatusFilter, FormFilter)
     actions = ("mark_seen", "mark_filed")  # type: ignore[assignment] # "no actions" is what the base says
     buttons: ClassVar = {"file": "_file", "return": "_return"}
 
@@ -88,10 +116,23 @@ class QuestionnaireResponseAdmin(SentThingAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(
+        self, request: HttpRequest, obj: QuestionnaireResponse | None = None
+    ) -> bool:
+        """Whoever cannot read the answers neither marks them as seen nor files or returns them: an answer
+        that suggests danger stays on top until somebody has read it."""
+        if obj is not None and obj.is_closed:
+            return False
+        return super().has_change_permission(request, obj)
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        """What was sent. What is being filled in is the family's alone."""
+        """What was sent. What is being filled in is the family's alone. `is_closed` says of each whether
+        its answers are kept from whoever asks."""
         rows = super().get_queryset(request).exclude(submission=None)
         rows = rows.select_related("submission__assigned_to", "version__questionnaire")
+        is_clinical = models.F("version__questionnaire__is_clinical")
+        closed = models.Value(False) if sees_clinical_answers(request.user) else is_clinical
+        rows = rows.annotate(is_closed=closed)
         return rows.defer("items", "version__definition", "version__report")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
@@ -109,9 +150,9 @@ class QuestionnaireResponseAdmin(SentThingAdmin):
         title = {"title": _("Filled forms")}
         return super().changelist_view(request, {**title, **(extra_context or {})})
 
-    @admin.display(description=gettext_lazy("form"), ordering="version__questionnaire__title")
+    @admin.display(description=gettext_lazy("form"))
     def form_title(self, response: QuestionnaireResponse) -> str:
-        return response.version.questionnaire.title
+        return _title_of(response)
 
     @admin.display(description=gettext_lazy("danger"))
     def danger_words(self, response: QuestionnaireResponse) -> str:
@@ -126,6 +167,8 @@ class QuestionnaireResponseAdmin(SentThingAdmin):
 
     @admin.display(description=gettext_lazy("scores"))
     def score(self, response: QuestionnaireResponse) -> str:
+        if response.is_closed:
+            return ""
         return "; ".join(score_words(score) for score in response.scores)
 
     @admin.display(description=gettext_lazy("sent"), ordering="submission__sent_at")
@@ -148,13 +191,14 @@ class QuestionnaireResponseAdmin(SentThingAdmin):
         step: Callable[..., bool],
         done: str,
     ) -> None:
-        """Many at once are those that wait for the practice, and never one that suggests danger: somebody
-        has to open that."""
+        """Many at once are those that wait for the practice, and never one that suggests danger, or whose
+        answers are closed to whoever pressed: somebody has to open that."""
         chosen = list(responses)
         changed = sum(
             step(request=request, submission=response.submission)
             for response in chosen
-            if response.submission.status in {Status.RECEIVED, Status.SEEN}
+            if not response.is_closed
+            and response.submission.status in {Status.RECEIVED, Status.SEEN}
             and not (response.danger and response.submission.status == Status.RECEIVED)
         )
         text = ngettext("%(count)d form %(done)s.", "%(count)d forms %(done)s.", changed)
@@ -162,10 +206,10 @@ class QuestionnaireResponseAdmin(SentThingAdmin):
         self.message_user(request, text % {"count": changed, "done": done}, level)
         if left := len(chosen) - changed:
             text = ngettext(
-                "%(count)d was left as it is: done before, taken back, or with an answer that "
-                "suggests danger, which somebody has to open.",
-                "%(count)d were left as they are: done before, taken back, or with an answer that "
-                "suggests danger, which somebody has to open.",
+                "%(count)d was left as it is: done before, taken back, for a clinician to read, or with an "
+                "answer that suggests danger, which somebody has to open.",
+                "%(count)d were left as they are: done before, taken back, for a clinician to read, or with "
+                "an answer that suggests danger, which somebody has to open.",
                 left,
             )
             self.message_user(request, text % {"count": left}, messages.WARNING)
@@ -184,11 +228,32 @@ class QuestionnaireResponseAdmin(SentThingAdmin):
         response = self.get_object(request, object_id)
         if response is None:
             raise Http404
-        may_change = self.has_change_permission(request)
+        may_change = self.has_change_permission(request, response)
         if may_change and request.method == "GET" and response.submission.status == Status.RECEIVED:
             submission_see(request=request, submission=response.submission)
+        if response.is_closed:
+            self._record(request, audit.Action.STAFF_VIEW, "closed", response)
+            return self._closed_page(request, response)
         self._record(request, audit.Action.STAFF_VIEW, "ok", response)
         return self._page(request, response, may_change)
+
+    def _closed_page(self, request: HttpRequest, response: QuestionnaireResponse) -> HttpResponse:
+        """That it came, for whom, when, and whether somebody has to be told at once; nothing of it."""
+        submission = response.submission
+        assert submission is not None  # drafts are not found
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _title_of(response),
+            "subtitle": self.about(response),
+            "person": person_line(response.member),
+            "submission": submission,
+            "bar": self.bar(request, submission, may_file=False, has_text=False),
+            "steps": [(word, moment(at)) for word, at in submission.steps],
+            "is_dangerous": bool(response.danger),
+            "somebody_read_it": submission.status != Status.RECEIVED,
+        }
+        return TemplateResponse(request, "admin/intake/response_closed.html", context)
 
     def _page(
         self, request: HttpRequest, response: QuestionnaireResponse, may_change: bool
@@ -232,8 +297,17 @@ class QuestionnaireResponseAdmin(SentThingAdmin):
 
     def text_of(self, request: HttpRequest, submission: Submission) -> str:
         response = self.row_or_404(request, submission.pk, "submission_id")
+        if response.is_closed:
+            raise PermissionDenied
         response.refresh_from_db(fields=["items"])
         return plain_text(Filling(response, patient=patient_of(response.member)), submission)
+
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
+        """What the visitor may not read."""
+        closed = self.get_queryset(request).filter(submission__in=submissions, is_closed=True)
+        return {*closed.values_list("submission_id", flat=True)}
 
     def _files(
         self, request: HttpRequest, response: QuestionnaireResponse, sections: list[Any]
@@ -261,6 +335,13 @@ class QuestionnaireResponseAdmin(SentThingAdmin):
         ]
 
     # --- buttons ----------------------------------------------------------------------
+
+    def row_or_404(self, request: HttpRequest, pk: int, column: str = "pk") -> Any:
+        """Raises PermissionDenied where a button is pressed under answers that are closed."""
+        response = super().row_or_404(request, pk, column)
+        if request.method == "POST" and response.is_closed:
+            raise PermissionDenied
+        return response
 
     def _file(self, request: HttpRequest, response: QuestionnaireResponse) -> None:
         # What was sent has one.
@@ -374,6 +455,10 @@ def _is_uuid(text: str) -> bool:
 
 
 # --- words ----------------------------------------------------------------------------
+
+
+def _title_of(response: Any) -> str:
+    return _("A clinical form") if response.is_closed else str(response.version.questionnaire.title)
 
 
 def score_words(score: dict[str, Any]) -> str:

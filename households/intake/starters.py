@@ -39,7 +39,7 @@ def starters_add(*, request: HttpRequest | None) -> list[QuestionnaireVersion]:
         assert outcome == Outcome.NEW
         if name in _CONSENTS:
             Questionnaire.objects.filter(pk=version.questionnaire_id).update(
-                kind=Questionnaire.Kind.CONSENT, needs_signature=True
+                kind=Questionnaire.Kind.CONSENT, needs_signature=True, is_clinical=False
             )
         added.append(version)
     return added

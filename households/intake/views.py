@@ -243,7 +243,10 @@ def form_correct(request: MemberRequest, member: Member, public_id: uuid.UUID) -
     response = response_or_404(member, public_id)
     if response.is_draft:
         return redirect(member_url(request, "form_detail", public_id=public_id))
-    draft = actions.response_correct(request=request, member=member, response=response)
+    try:
+        draft = actions.response_correct(request=request, member=member, response=response)
+    except actions.MovedMeanwhile:
+        raise Http404 from None
     return redirect(member_url(request, "form_check", public_id=draft.public_id))
 
 

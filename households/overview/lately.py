@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from households.history.models import Section
 from households.overview.document_rows import DocumentRow
-from households.overview.standing import SentRow
+from households.overview.standing import MovedRow, SentRow
 from households.submissions.models import Submission
 
 Event = tuple[datetime.datetime, str]
@@ -20,12 +20,14 @@ _RECENT = 5
 def recent(
     documents: Iterable[DocumentRow],
     sent: Iterable[SentRow],
+    moved: Iterable[MovedRow],
     hidden: frozenset[str],
     forms: Mapping[int, str],
 ) -> list[Event]:
-    """The latest first. Of the topics in `hidden` it is not said which they are; `forms` are the titles of
-    forms by the submission that each was sent in."""
-    events = [*_of_documents(documents), *_of_submissions(sent, hidden, forms)]
+    """The latest first. Of what was moved between charts it is said that it was, and nothing of the other
+    person: whoever shares the login reads this. Of the topics in `hidden` it is not said which they are;
+    `forms` are the titles of forms by the submission that each was sent in."""
+    events = [*_of_documents(documents), *_of_submissions(sent, hidden, forms), *_of_moves(moved)]
     return heapq.nlargest(_RECENT, events)
 
 
@@ -47,6 +49,24 @@ def _of_submissions(
             yield row.partly_at, _("Accepted in part by the practice: %(name)s") % name
         if row.returned_at:
             yield row.returned_at, _("Returned by the practice: %(name)s") % name
+
+
+def _of_moves(rows: Iterable[MovedRow]) -> Iterable[Event]:
+    names = {
+        Submission.Kind.DOCUMENT: _("a document"),
+        Submission.Kind.DEMOGRAPHICS: _("a change of the details"),
+        Submission.Kind.HISTORY: _("a part of the medical history"),
+        Submission.Kind.FORM: _("a form"),
+    }
+    for row in rows:
+        name = {"what": names[Submission.Kind(row.kind)]}
+        if row.is_here:
+            yield row.at, _("Moved here by the practice: %(what)s") % name
+        else:
+            yield (
+                row.at,
+                _("Moved by the practice: %(what)s that was sent here by mistake") % name,
+            )
 
 
 def _name_of(row: SentRow, hidden: frozenset[str]) -> str:

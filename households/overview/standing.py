@@ -18,10 +18,11 @@ from households.models import Member
 from households.overview import form_rows
 
 # Without what it reads of forms, which is in form_rows.py and needs the last seven columns.
-# The latest that was sent, and was not taken back; when the details were last confirmed; since when the
-# practice has needed the field that it needs since the shortest; the latest change
-# of each field or contact that the practice has not accepted, where families may change it; every topic that
-# the practice asks, and whether something of it was returned that no later change took the place of.
+# The latest that was sent, and was not taken back; what the practice moved to this chart or away from it;
+# when the details were last confirmed; since when the practice has needed the field that it needs since the
+# shortest; the latest change of each field or contact that the practice has not accepted, where families may
+# change it; every topic that the practice asks, and whether something of it was returned that no later change
+# took the place of.
 _WITHOUT_FORMS = """
 SELECT * FROM (
     SELECT 'sent' AS what, kind AS word, about, sent_at, seen_at, filed_at, partly_at, returned_at,
@@ -34,6 +35,19 @@ SELECT * FROM (
     ORDER BY sent_at DESC, id DESC
     LIMIT 20
 ) AS latest
+UNION ALL
+SELECT 'moved', kind, way, at, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM (
+    SELECT sent.kind, move.at,
+           CASE WHEN move.member_id = %(member)s THEN 'here' ELSE 'away' END AS way
+    FROM submissions_refiling AS move
+    JOIN submissions_submission AS sent ON sent.id = move.submission_id
+    WHERE (move.member_id = %(member)s OR move.from_member_id = %(member)s)
+      AND move.along_with_id IS NULL
+    ORDER BY move.at DESC
+    LIMIT 20
+) AS moves
 UNION ALL
 SELECT 'confirmed', '', '', confirmed_at, NULL, NULL, NULL, NULL, NULL, NULL,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -77,6 +91,14 @@ WHERE topic.is_asked
 _STATEMENT = _WITHOUT_FORMS + form_rows.PART
 
 
+class MovedRow(NamedTuple):
+    """Something that the practice moved to this chart, or away from it."""
+
+    kind: str
+    is_here: bool
+    at: datetime.datetime
+
+
 class SentRow(NamedTuple):
     """A submission other than a document. `about` is a topic of the history, or ""."""
 
@@ -95,6 +117,7 @@ class Standing:
     """`waiting` and `returned` count changes of the details, `topics_…` topics of the history."""
 
     sent: list[SentRow] = field(default_factory=list)
+    moved: list[MovedRow] = field(default_factory=list)
     confirmed_at: datetime.datetime | None = None
     required_since: datetime.datetime | None = None
     waiting: int = 0
@@ -138,6 +161,9 @@ def standing_of(member: Member) -> Standing:
         elif what == "sent":
             assert first is not None  # the column says so
             standing.sent.append(SentRow(row[13], word, about, first, *others))
+        elif what == "moved":
+            assert first is not None  # the column says so
+            standing.moved.append(MovedRow(word, about == "here", first))
         elif what == "confirmed":
             standing.confirmed_at = first
         elif what == "required":

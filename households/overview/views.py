@@ -52,7 +52,11 @@ def overview(request: MemberRequest, member: Member) -> HttpResponse:
         "total": sum(task["done"] is not None for task in tasks),
         "today": timezone.localdate(),
         "recent": recent(
-            documents, standing.sent, _hidden(request, standing), standing.forms.titles
+            documents,
+            standing.sent,
+            standing.moved,
+            _hidden(request, standing),
+            standing.forms.titles,
         ),
         "shared": [(page_of(request, document), document) for document in shared[:_SHARED]],
         "kept": _kept(request, member),

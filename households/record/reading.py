@@ -115,10 +115,12 @@ def record_of(
     with_history: bool = True,
     with_documents: bool = True,
     with_forms: bool = True,
+    with_clinical: bool = True,
 ) -> Record:
     """Everything of `member`. `for_login` is the family's login that will read it: topics that are private
     in its household are left out, and details that the practice hides from families. Without
-    `with_history`, `with_documents` and `with_forms` the record has none at all."""
+    `with_history`, `with_documents` and `with_forms` the record has none at all; without `with_clinical` it
+    has no forms but those that the front desk may read."""
     settings = {setting.section: setting for setting in SectionSetting.objects.all()}
     withheld = withheld_from(for_login) if with_history else []
     sections = _sections(member, settings, withheld) if with_history else []
@@ -145,7 +147,7 @@ def record_of(
         sections=sections,
         withheld=withheld,
         documents=list(shown_documents) if with_documents else [],
-        responses=list(sent_forms(member)) if with_forms else [],
+        responses=list(sent_forms(member, with_clinical=with_clinical)) if with_forms else [],
         submissions={one.pk: one for one in Submission.objects.for_member(member)},
         accepted_details=_accepted_details(member),
         accepted_history=_accepted_history(member) if with_history else [],
@@ -171,10 +173,14 @@ def bare_record(member: Member, practice: Practice) -> Record:
     )
 
 
-def sent_forms(member: Member) -> models.QuerySet[QuestionnaireResponse]:
+def sent_forms(
+    member: Member, *, with_clinical: bool = True
+) -> models.QuerySet[QuestionnaireResponse]:
     """What was sent and not taken back, with all that is needed to read it. A draft is no record."""
+    readable = models.Q() if with_clinical else models.Q(version__questionnaire__is_clinical=False)
     return (
         QuestionnaireResponse.objects.for_member(member)
+        .filter(readable)
         .exclude(submission=None)
         .exclude(submission__status=Submission.Status.WITHDRAWN)
         .select_related("member", "submission", "version__questionnaire", "signature")

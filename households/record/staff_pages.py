@@ -27,6 +27,7 @@ from households.record.plain_text import plain_text
 from households.record.reading import record_of, sent_forms
 from households.record.words import chapters_of
 from households.staff_pages import name_and_birth_date, person_line
+from households.submissions.sight import CLINICAL
 
 _MOST_ROWS = 30
 _SEES_FORMS = "intake.view_questionnaireresponse"
@@ -54,13 +55,14 @@ def staff_paths(site: AdminSite) -> list[URLPattern]:
 
 def _page(site: AdminSite, request: HttpRequest, member_pk: int) -> HttpResponse:
     member = _member_or_404(request, member_pk)
-    has_history, has_documents, has_forms = _may_see(request)
+    has_history, has_documents, has_forms, has_clinical = _may_see(request)
     record = record_of(
         member,
         practice=request.practice,  # type: ignore[attr-defined] # set by the middleware
         with_history=has_history,
         with_documents=has_documents,
         with_forms=has_forms,
+        with_clinical=has_clinical,
     )
     audit.record(
         audit.Action.STAFF_VIEW, "ok", request=request, member_id=member.pk, object_type="record"
@@ -72,8 +74,9 @@ def _page(site: AdminSite, request: HttpRequest, member_pk: int) -> HttpResponse
         "person": person_line(member),
         "back": reverse("admin:households_member_change", args=[member.pk]),
         "member_pk": member.pk,
-        "may_download": has_history and has_documents and has_forms,
+        "may_download": all(_may_see(request)),
         "has_history": has_history,
+        "has_clinical": has_clinical,
         "parts": [
             {"slug": chapter.slug, "title": chapter.title, "text": text, "rows": _rows(text)}
             for chapter in chapters_of(record)
@@ -115,7 +118,8 @@ def _form_download(
         raise PermissionDenied
     if number.bit_length() > 63:
         raise Http404
-    response = get_object_or_404(sent_forms(member), pk=number)
+    readable = sent_forms(member, with_clinical=_has(request, CLINICAL))
+    response = get_object_or_404(readable, pk=number)
     file = form_file(response, request.practice, how)  # type: ignore[attr-defined] # set by the middleware
     audit.record(
         audit.Action.EXPORT,
@@ -136,12 +140,13 @@ def _member_or_404(request: HttpRequest, member_pk: int) -> Member:
     return get_object_or_404(Member, pk=member_pk)
 
 
-def _may_see(request: HttpRequest) -> tuple[bool, bool, bool]:
-    """The history; the papers; the forms."""
+def _may_see(request: HttpRequest) -> tuple[bool, bool, bool, bool]:
+    """The history; the papers; the forms; the answers of clinical ones."""
     return (
         _has(request, "history.view_entrychange"),
         _has(request, "documents.view_document"),
         _has(request, _SEES_FORMS),
+        _has(request, CLINICAL),
     )
 
 

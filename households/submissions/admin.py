@@ -31,18 +31,18 @@ from households.submissions.inbox import (
     IN_ORDER,
     MODELS,
     OPEN,
-    kinds_seen_by,
-    may_decide,
+    kinds_in_inbox,
     on_the_way,
-    walk_of,
     walk_query,
     with_assigned,
     with_danger,
     with_kind,
     with_status,
 )
-from households.submissions.inbox_bar import address_of
+from households.submissions.inbox_bar import address_of, to_the_next, to_the_previous
 from households.submissions.models import InboxPlace, Submission, SubmissionQuerySet
+from households.submissions.refiling_admin import refile_page
+from households.submissions.sight import kinds_decided_by, seen_by, sees_clinical_answers
 
 Status = Submission.Status
 Kind = Submission.Kind
@@ -92,7 +92,7 @@ class KindFilter(ChoiceFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(kind.value, kind.label) for kind in kinds_seen_by(request.user)]
+        return [(kind.value, kind.label) for kind in kinds_in_inbox(request.user)]
 
     def narrow(self, rows: Any, chosen: str, request: HttpRequest) -> Any:
         return with_kind(rows, chosen)
@@ -145,6 +145,8 @@ class SubmissionAdmin(MemberOwnedAdmin):
     )
     list_display_links = None
     list_filter = (StatusFilter, KindFilter, AssignedFilter, DangerFilter)
+    change_list_template = "admin/submissions/change_list.html"
+    empty_value_display = ""
     # One order: the one that next and previous follow.
     sortable_by = ()
     actions = ("assign_to_me", "mark_seen", "mark_filed")  # type: ignore[assignment] # "no actions" is what the base says
@@ -157,18 +159,20 @@ class SubmissionAdmin(MemberOwnedAdmin):
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """For the list's actions: whoever may file something of what they see."""
-        return any(may_decide(request.user, kind) for kind in kinds_seen_by(request.user))
+        return bool(kinds_decided_by(request.user))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return InboxList
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Submission]:
-        """Of the kinds that the visitor may open, with the titles of the forms among them: a submission
-        does not know its form."""
+        """What this person may know of, with the titles of the forms among them: a submission does not know
+        its form."""
         forms = apps.get_model("intake.questionnaireresponse")._default_manager
         of_this = forms.filter(submission=models.OuterRef("pk"))
+        if not sees_clinical_answers(request.user):
+            of_this = of_this.filter(version__questionnaire__is_clinical=False)
         title = of_this.values("version__questionnaire__title")[:1]
-        rows = super().get_queryset(request).filter(kind__in=kinds_seen_by(request.user))
+        rows = super().get_queryset(request).filter(seen_by(request.user))
         rows = rows.select_related("assigned_to", "sent_by")
         return rows.annotate(form_title=models.Subquery(title))
 
@@ -178,7 +182,9 @@ class SubmissionAdmin(MemberOwnedAdmin):
     @admin.display(description=gettext_lazy("person"))
     def thing(self, submission: Any) -> str:
         address = f"{address_of(submission)}{getattr(submission, 'walk_query', '')}"
-        return format_html('<a href="{}">{}</a>', address, submission.member.full_name)
+        link = format_html('<a href="{}">{}</a>', address, submission.member.full_name)
+        is_unseen = submission.status == Status.RECEIVED
+        return format_html("<strong>{}</strong>", link) if is_unseen else link
 
     @admin.display(description=gettext_lazy("age"))
     def age(self, submission: Submission) -> str:
@@ -206,7 +212,7 @@ class SubmissionAdmin(MemberOwnedAdmin):
     def filled_in(self, submission: Submission) -> str:
         return submission.filler
 
-    @admin.display(description=gettext_lazy("sent from the login"))
+    @admin.display(description=gettext_lazy("login"))
     def household(self, submission: Submission) -> str:
         address = reverse("admin:accounts_householdaccount_change", args=[submission.sent_by_id])
         return format_html('<a href="{}">{}</a>', address, submission.sent_by.email_key)
@@ -268,8 +274,8 @@ class SubmissionAdmin(MemberOwnedAdmin):
                 request=request, submission=submission, to=request.user.pk, instead_of=None
             )
 
-        chosen = self._chosen(rows)
-        done = [take(one) for one in chosen if may_decide(request.user, one.kind)]
+        chosen, decides = self._chosen(rows), kinds_decided_by(request.user)
+        done = [take(one) for one in chosen if one.kind in decides]
         self._tell_of_many(
             request,
             chosen,
@@ -287,8 +293,8 @@ class SubmissionAdmin(MemberOwnedAdmin):
             done,
             ngettext("%(count)d marked as seen.", "%(count)d marked as seen.", done),
             _(
-                "seen before, taken back, waiting for the virus scanner, or with an answer that suggests "
-                "danger, which somebody has to open"
+                "seen before, taken back, waiting for the virus scanner, for a clinician to read, or with an "
+                "answer that suggests danger, which somebody has to open"
             ),
         )
 
@@ -301,9 +307,9 @@ class SubmissionAdmin(MemberOwnedAdmin):
             done,
             ngettext("%(count)d marked as filed.", "%(count)d marked as filed.", done),
             _(
-                "dealt with before, taken back, waiting for the virus scanner, with changes that somebody "
-                "has to accept or return, or with an answer that suggests danger, which somebody has to "
-                "open"
+                "dealt with before, taken back, waiting for the virus scanner, for a clinician to read, with "
+                "changes that somebody has to accept or return, or with an answer that suggests danger, "
+                "which somebody has to open"
             ),
         )
 
@@ -320,24 +326,26 @@ class SubmissionAdmin(MemberOwnedAdmin):
     ) -> tuple[int, list[Submission]]:
         """Many at once are those that wait for the practice and need no more than a mark; never one that
         suggests danger and that nobody has opened."""
-        chosen = self._chosen(rows)
+        chosen, decides = self._chosen(rows), kinds_decided_by(request.user)
         waiting = [
             one
             for one in chosen
             if one.status in {Status.RECEIVED, Status.SEEN}
             and not _is_danger_unseen(one)
-            and may_decide(request.user, one.kind)
+            and one.kind in decides
         ]
-        left = self._left_alone(waiting, filing=filing)
+        left = self._left_alone(request, waiting, filing=filing)
         done = [step(request=request, submission=one) for one in waiting if one.pk not in left]
         return sum(done), chosen
 
-    def _left_alone(self, submissions: Sequence[Submission], *, filing: bool) -> set[int]:
+    def _left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
         left: set[int] = set()
         for kind in Kind:
             of_kind = [one for one in submissions if one.kind == kind]
             if of_kind:
-                left |= self._admin_of(kind).left_alone(of_kind, filing=filing)
+                left |= self._admin_of(kind).left_alone(request, of_kind, filing=filing)
         return left
 
     def _tell_of_many(
@@ -364,6 +372,9 @@ class SubmissionAdmin(MemberOwnedAdmin):
             self.own_path("<int:pk>/assign/", self._assign, "POST"),
             self.own_path("<int:pk>/file/", self._file, "POST"),
             self.own_path("<int:pk>/text/", self._text),
+            self.own_path("<int:pk>/next/", self._next),
+            self.own_path("<int:pk>/previous/", self._previous),
+            self.own_path("<int:pk>/refile/", self._refile, "GET, HEAD, POST"),
             *super().get_urls(),
         ]
 
@@ -393,7 +404,9 @@ class SubmissionAdmin(MemberOwnedAdmin):
         """File it and go on to what comes after it in the list that it was opened from."""
         with transaction.atomic():
             submission = self._to_decide_on(request, pk)
-            waits = _is_danger_unseen(submission) or self._left_alone([submission], filing=True)
+            waits = _is_danger_unseen(submission) or self._left_alone(
+                request, [submission], filing=True
+            )
             if waits or not submission_file(request=request, submission=submission):
                 text = _(
                     "Nothing was filed: that was done before, the family took it back, or something in "
@@ -401,19 +414,12 @@ class SubmissionAdmin(MemberOwnedAdmin):
                 )
                 self.message_user(request, text, messages.WARNING)
                 return HttpResponseRedirect(on_the_way(request, address_of(submission)))
-        walk = walk_of(request)
-        following = walk.neighbours(submission).following
-        if following is None:
-            text = _("Filed. Nothing comes after it in this list.")
-            self.message_user(request, text, messages.SUCCESS)
-            inbox = reverse("admin:submissions_submission_changelist")
-            return HttpResponseRedirect(f"{inbox}{walk.list_query}")
-        self.message_user(request, _("Filed. This is the next one."), messages.SUCCESS)
-        return HttpResponseRedirect(f"{address_of(following)}{walk.query}")
+        self.message_user(request, _("Filed."), messages.SUCCESS)
+        return to_the_next(request, submission)
 
     def _to_decide_on(self, request: HttpRequest, pk: int) -> Submission:
         submission = self._seen_or_404(request, pk)
-        if not may_decide(request.user, submission.kind):
+        if submission.kind not in kinds_decided_by(request.user):
             raise PermissionDenied
         return submission
 
@@ -447,6 +453,16 @@ class SubmissionAdmin(MemberOwnedAdmin):
             "rows": min(text.count("\n") + 2, 30),
         }
         return TemplateResponse(request, "admin/submissions/text.html", context)
+
+    def _next(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Found when the link is followed: the list may have changed since the page was shown."""
+        return to_the_next(request, self._seen_or_404(request, pk))
+
+    def _previous(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return to_the_previous(request, self._seen_or_404(request, pk))
+
+    def _refile(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return refile_page(self, request, pk)
 
     def change_view(
         self,

@@ -23,10 +23,11 @@ from django.utils.http import urlencode
 from accounts.staff_pages import words_of_search
 from households.staff_pages import rows_of_people
 from households.submissions.models import InboxPlace, Submission, SubmissionQuerySet
+from households.submissions.sight import kinds_seen_by
 
 Kind = Submission.Kind
 
-# The slice and the model whose pages show a kind: who may see those sees it in the inbox.
+# The slice and the model whose pages show a kind.
 MODELS = {
     Kind.DOCUMENT: ("documents", "document"),
     Kind.DEMOGRAPHICS: ("demographics", "detailchange"),
@@ -57,26 +58,14 @@ MOST_IN_HEADER = 99
 # --- who sees what --------------------------------------------------------------------
 
 
-def kinds_seen_by(user: Any) -> list[Kind]:
-    """The kinds of things whose pages `user` may open; none without the right to see the inbox."""
-    if not user.has_perm("submissions.view_submission"):
-        return []
-    return [
-        kind
-        for kind, (app, model) in MODELS.items()
-        if user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")
-    ]
-
-
-def may_decide(user: Any, kind: str) -> bool:
-    """Whether `user` may file or return things of this kind, and so may take care of them."""
-    app, model = MODELS[Kind(kind)]
-    return bool(user.has_perm(f"{app}.change_{model}"))
+def kinds_in_inbox(user: Any) -> list[Kind]:
+    """None for somebody without the right to see the inbox."""
+    return kinds_seen_by(user) if user.has_perm("submissions.view_submission") else []
 
 
 def inbox_of(user: Any) -> SubmissionQuerySet:
     """Everything that `user` may see of what families sent."""
-    return Submission.objects.of_kinds(kinds_seen_by(user))
+    return Submission.objects.of_kinds(kinds_in_inbox(user))
 
 
 @dataclass(frozen=True)
@@ -94,7 +83,7 @@ class Waiting:
 def waiting_for(user: Any) -> Waiting | None:
     """For the head of every page; None for somebody who sees no inbox. One query, of one piece of an
     index."""
-    kinds = kinds_seen_by(user)
+    kinds = kinds_in_inbox(user)
     if not kinds:
         return None
     unseen = Submission.objects.of_kinds(kinds).filter(place__lte=InboxPlace.UNSEEN)
@@ -158,7 +147,7 @@ class Neighbours:
 class Walk:
     """One way through the inbox: the choices of the list that somebody came from, and when they saw it."""
 
-    rows: SubmissionQuerySet
+    rows: QuerySet[Any]
     choices: Mapping[str, str]
     since: datetime.datetime
 

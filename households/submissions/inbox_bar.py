@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
@@ -20,12 +21,13 @@ from households.staff_pages import MemberOwnedAdmin, moment, person_line
 from households.submissions.inbox import (
     MODELS,
     Walk,
-    kinds_seen_by,
-    may_decide,
+    kinds_in_inbox,
     on_the_way,
     walk_of,
 )
 from households.submissions.models import Submission
+from households.submissions.refiling import may_refile
+from households.submissions.sight import kinds_decided_by
 
 Status = Submission.Status
 
@@ -36,6 +38,30 @@ def address_of(submission: Submission) -> str:
     return reverse(f"admin:{app}_{model}_of", args=[submission.pk])
 
 
+def to_the_next(request: HttpRequest, submission: Submission) -> HttpResponseRedirect:
+    """To what comes after it by now in the list that it was opened from, or back to the list."""
+    walk = walk_of(request)
+    last = _("That was the last one in this list.")
+    return _to(request, walk, walk.neighbours(submission).following, last)
+
+
+def to_the_previous(request: HttpRequest, submission: Submission) -> HttpResponseRedirect:
+    """To what is before it by now in the list that it was opened from, or back to the list."""
+    walk = walk_of(request)
+    first = _("That was the first one in this list.")
+    return _to(request, walk, walk.neighbours(submission).previous, first)
+
+
+def _to(
+    request: HttpRequest, walk: Walk, neighbour: Submission | None, at_the_end: str
+) -> HttpResponseRedirect:
+    if neighbour is not None:
+        return HttpResponseRedirect(f"{address_of(neighbour)}{walk.query}")
+    messages.info(request, at_the_end)
+    inbox = reverse("admin:submissions_submission_changelist")
+    return HttpResponseRedirect(f"{inbox}{walk.list_query}")
+
+
 class SentThingAdmin(MemberOwnedAdmin):
     """The pages of one kind of thing that families send. A slice says it in words, and which of many at
     once are left for somebody to look at."""
@@ -44,7 +70,9 @@ class SentThingAdmin(MemberOwnedAdmin):
         """The whole of it as plain text, to paste into another record system."""
         raise NotImplementedError  # every slice says it
 
-    def left_alone(self, submissions: Sequence[Submission], *, filing: bool) -> set[int]:
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
         """Of many that somebody wants to mark as seen, or with `filing` as filed, those (by number) that
         need more than a mark."""
         return set()
@@ -59,7 +87,7 @@ class SentThingAdmin(MemberOwnedAdmin):
         @wraps(view)
         def staying(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             response = view(request, *args, **kwargs)
-            if isinstance(response, HttpResponseRedirect):
+            if isinstance(response, HttpResponseRedirect) and "?" not in response.url:
                 response.headers["Location"] = on_the_way(request, response.url)
             return response
 
@@ -68,38 +96,39 @@ class SentThingAdmin(MemberOwnedAdmin):
     # --- the bar ----------------------------------------------------------------------
 
     def bar(
-        self, request: HttpRequest, submission: Submission, *, may_file: bool, file_url: str = ""
+        self,
+        request: HttpRequest,
+        submission: Submission,
+        *,
+        may_file: bool,
+        file_url: str = "",
+        has_text: bool = True,
     ) -> dict[str, Any]:
         """The context of admin/submissions/bar.html. `may_file` when nothing in it waits for a decision;
-        `file_url` is the slice's own button that files it."""
+        `file_url` is the slice's own button that files it; without `has_text` the visitor may not read
+        it."""
         walk = walk_of(request)
-        decides = may_decide(request.user, submission.kind)
+        decides = submission.kind in kinds_decided_by(request.user)
         living = submission.status != Status.WITHDRAWN
-        in_inbox = submission.kind in kinds_seen_by(request.user)
+        in_inbox = submission.kind in kinds_in_inbox(request.user)
         return {
             "way": _way(walk, submission) if in_inbox else None,
             "submission": submission,
             "query": on_the_way(request, ""),
             "files": decides and living and may_file and submission.status != Status.FILED,
             "file_url": file_url,
+            "has_text": in_inbox and has_text,
             "assigns": decides and living and in_inbox,
             "is_mine": submission.assigned_to_id == request.user.pk,
-            "may_refile": living
-            and decides
-            and request.user.has_perm("submissions.refile_submission"),
+            "may_refile": living and may_refile(request.user, submission),
         }
 
 
 def _way(walk: Walk, submission: Submission) -> dict[str, Any]:
-    neighbours = walk.neighbours(submission)
-    ends = {"previous": neighbours.previous, "following": neighbours.following}
     return {
-        "neighbours": neighbours,
+        "neighbours": walk.neighbours(submission),
+        "query": walk.query,
         "list_url": reverse("admin:submissions_submission_changelist") + walk.list_query,
-        **{
-            f"{which}_url": f"{address_of(one)}{walk.query}" if one is not None else ""
-            for which, one in ends.items()
-        },
     }
 
 

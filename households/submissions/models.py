@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import HouseholdAccount, HouseholdSession
-from households.models import Binding, FilledInBy, MemberOwned, MemberOwnedQuerySet
+from households.models import Binding, FilledInBy, Member, MemberOwned, MemberOwnedQuerySet
 
 
 class SubmissionQuerySet(MemberOwnedQuerySet):
@@ -93,6 +93,8 @@ class Submission(MemberOwned):
     partly_at = models.DateTimeField(_("accepted in part"), null=True, editable=False)
     returned_at = models.DateTimeField(_("returned"), null=True, editable=False)
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, editable=False)
+    # It was sent for the wrong person, and the practice moved it: here, or what it said away from here.
+    moved_at = models.DateTimeField(_("moved"), null=True, editable=False)
     # Why it was returned, in the practice's words, for the family to read.
     reason = models.CharField(_("reason"), max_length=500, blank=True, editable=False)
     # Who at the practice did the latest of these.
@@ -135,6 +137,7 @@ class Submission(MemberOwned):
     class Meta:
         verbose_name = _("submission")
         ordering = ["-sent_at", "-pk"]
+        permissions = [("refile_submission", _("Can move what was sent for the wrong person"))]
         indexes = [
             models.Index(fields=["place", "-sent_at", "-id"], name="submission_inbox"),
             models.Index(
@@ -179,6 +182,8 @@ class Submission(MemberOwned):
             self.Status.WITHDRAWN: self.withdrawn_at,
         }
         happened = [(str(status.label), at) for status, at in times.items() if at is not None]
+        if self.moved_at is not None:
+            happened.append((str(_("Moved by the practice")), self.moved_at))
         return sorted(happened, key=lambda step: step[1])
 
     @property
@@ -188,6 +193,74 @@ class Submission(MemberOwned):
             return ""
         by = self.get_filled_in_by_display()
         return f"{self.filled_in_name} ({by[0].lower()}{by[1:]})" if self.filled_in_name else by
+
+
+class Refiling(MemberOwned):
+    """One thing that was sent for the wrong person and moved by the practice, written once (moved.py).
+    `member` is who has it since. The reason is the practice's own: no family reads it."""
+
+    from_member = models.ForeignKey(
+        Member,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("moved from"),
+        editable=False,
+    )
+    # As `member` has it. Where what it had said stays with the other person as a mistake, as the medical
+    # history does, that is `left`.
+    submission = models.ForeignKey(
+        Submission, on_delete=models.PROTECT, related_name="refilings", editable=False
+    )
+    left = models.ForeignKey(
+        Submission,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="refilings_away",
+        editable=False,
+    )
+    # Of a part: the thing that it went with, such as the form that a document answers.
+    along_with = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="parts", editable=False
+    )
+    staff = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("moved by"),
+        editable=False,
+    )
+    reason = models.CharField(_("reason"), max_length=500, editable=False)
+    # To somebody on another email: two households.
+    is_across = models.BooleanField(_("to another household"), default=False, editable=False)
+    # What it said before and could not say of another person: its status, who filled it in, what was on file.
+    was = models.JSONField(default=dict, editable=False)
+    at = models.DateTimeField(_("moved at"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("moved thing")
+        ordering = ["-at", "-pk"]
+        indexes = [
+            models.Index(fields=["member", "-at"], name="refiling_to"),
+            models.Index(fields=["from_member", "-at"], name="refiling_from"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="refiled_with_a_reason"),
+            models.CheckConstraint(
+                condition=~Q(member=models.F("from_member")), name="refiled_to_another_person"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Refiling {self.public_id}"
+
+    @property
+    def filler(self) -> str:
+        """Who filled it in, as they said of the person whom it was sent for; "" when nobody said."""
+        said = Submission(
+            filled_in_by=self.was.get("filled_in_by", ""),
+            filled_in_name=self.was.get("filled_in_name", ""),
+        )
+        return said.filler
 
 
 class ProposalQuerySet(MemberOwnedQuerySet):

@@ -28,7 +28,12 @@ from households.submissions.actions import (
     submission_settle,
 )
 from households.submissions.inbox import on_the_way
-from households.submissions.inbox_bar import SentThingAdmin, one_line, text_head
+from households.submissions.inbox_bar import (
+    SentThingAdmin,
+    one_line,
+    text_head,
+    to_the_next,
+)
 from households.submissions.models import Proposal, Submission
 from households.submissions.staff_forms import ReturnForm
 
@@ -187,7 +192,9 @@ class ReviewAdmin(SentThingAdmin):
             lines += ["", _("Looked through and confirmed: nothing has changed.")]
         return "\n".join(lines) + "\n"
 
-    def left_alone(self, submissions: Sequence[Submission], *, filing: bool) -> set[int]:
+    def left_alone(
+        self, request: HttpRequest, submissions: Sequence[Submission], *, filing: bool
+    ) -> set[int]:
         """Nothing is filed while a change in it waits for a decision."""
         if not filing:
             return set()
@@ -233,7 +240,7 @@ class ReviewAdmin(SentThingAdmin):
     def _do_accept(
         self, request: HttpRequest, proposal: Any, edited: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if self.why_not(proposal) or not proposal.waits:
+        if not self._held(proposal) or self.why_not(proposal):
             self._say_too_late(request)
             return self._to_submission(proposal)
         columns: dict[str, Any] = self.accept(request, proposal, edited)
@@ -279,7 +286,8 @@ class ReviewAdmin(SentThingAdmin):
             )
 
     def _accept_all(self, request: HttpRequest, submission_pk: int) -> HttpResponse:
-        """Accept every part of it that waits and is on file as it was when the family typed."""
+        """Accept every part of it that waits and is on file as it was when the family typed. With `then`
+        the next thing of the inbox is opened, unless a part is left."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         accepted = left = 0
@@ -289,7 +297,8 @@ class ReviewAdmin(SentThingAdmin):
                 if not proposal.waits:
                     continue
                 lines = self.lines_of(proposal)
-                if self.why_not(proposal) or any(line.changed_meanwhile for line in lines):
+                is_as_typed = not any(line.changed_meanwhile for line in lines)
+                if self.why_not(proposal) or not is_as_typed or not self._held(proposal):
                     left += 1
                     continue
                 columns: dict[str, Any] = self.accept(request, proposal)
@@ -302,6 +311,8 @@ class ReviewAdmin(SentThingAdmin):
         if left:
             text = _("What was changed on file meanwhile, or needs another page, is left as it is.")
             self.message_user(request, text, messages.WARNING)
+        elif request.POST.get("then") == "next":
+            return to_the_next(request, submission)
         return HttpResponseRedirect(self._url("of", submission.pk))
 
     def _decide(
@@ -321,6 +332,13 @@ class ReviewAdmin(SentThingAdmin):
     def _settle(self, request: HttpRequest, submission: Submission) -> None:
         theirs = self.model._default_manager.for_member(submission.member)
         submission_settle(request=request, submission=submission, proposals=theirs)
+
+    def _held(self, proposal: Any) -> bool:
+        """Whether it still waits, and is this person's. Nobody decides on it or moves it to another person
+        until the transaction ends: what is accepted next goes on this person's file."""
+        rows = self.model._default_manager.for_member(proposal.member).filter(pk=proposal.pk)
+        still = rows.filter(decision=Decision.WAITING).select_for_update()
+        return bool(still.values_list("pk"))
 
     def _is_as_shown(self, request: HttpRequest, proposal: Any) -> bool:
         now = self._on_file(self.lines_of(proposal))

@@ -94,7 +94,7 @@ def test_a_forged_owner_flag_on_the_add_page_is_ignored(owner):
 
 def test_staff_with_every_permission_but_not_owner_can_promote_nobody(cast, trusted):
     own = StaffAccount.objects.get(email="trusted@example.org")
-    group = Group.objects.create(name="Front desk")
+    group = Group.objects.get(name="Owner")
     forged = {"email": own.email, "is_active": "on", "is_superuser": "on", "groups": [group.pk]}
     attempts = {
         f"{STAFF}{own.pk}/change/": forged,
@@ -113,20 +113,58 @@ def test_staff_with_every_permission_but_not_owner_can_promote_nobody(cast, trus
     }
     for address, data in attempts.items():
         assert trusted.post(address, data).status_code == 403, address
-        assert trusted.get(address).status_code == 403, address
     own.refresh_from_db()
     assert (own.is_superuser, own.groups.count()) == (False, 0)
-    assert Group.objects.get().name == "Front desk"
+    assert Group.objects.filter(name="Owner").exists()
     sign_in_as_staff(Client())
     assert not AuditEvent.objects.filter(action="staff-change").exists()
 
 
 def test_the_only_owner_cannot_lock_everybody_out(owner, cast):
-    for typed in [{"is_superuser": None}, {"is_active": None}]:
+    for typed in [{"groups": None}, {"is_active": None}]:
         answer = change(owner, cast.nurse_staff, **typed)
         assert "This is the only owner who may sign in." in text_of(answer)
     StaffAccount.objects.create_superuser("second@example.org", NEW_PASSWORD)
-    assert change(owner, cast.nurse_staff, is_superuser=None).status_code == 302
+    assert change(owner, cast.nurse_staff, groups=None).status_code == 302
+    cast.nurse_staff.refresh_from_db()
+    assert not cast.nurse_staff.is_owner
+    assert owner.get(STAFF).status_code == 403
+
+
+def test_the_only_owner_by_the_group_cannot_lock_everybody_out_either(cast):
+    StaffAccount.objects.update(is_superuser=False)
+    only = StaffAccount.objects.get()
+    only.groups.add(Group.objects.get(name="Owner"))
+    browser = Client()
+    sign_in_as_staff(browser)
+    for typed in [{"groups": None}, {"is_active": None}]:
+        assert "This is the only owner who may sign in." in text_of(change(browser, only, **typed))
+    page = browser.get(f"{STAFF}{only.pk}/change/")
+    assert "Make somebody" not in text_of(page)
+    assert browser.get(f"{GROUPS}").status_code == 200
+
+
+def test_roles_are_ticked_at_an_account_and_the_owner_is_one_of_them(owner, cast):
+    desk = StaffAccount.objects.create_user("desk@example.org", NURSE_PASSWORD)
+    ids = {group.name: group.pk for group in Group.objects.all()}
+    assert {*ids} == {"Front desk", "Clinician", "Auditor", "Owner"}
+    assert change(owner, desk, groups=[ids["Front desk"]]).status_code == 302
+    desk = StaffAccount.objects.get(pk=desk.pk)
+    assert (desk.has_perm("households.view_member"), desk.is_owner) == (True, False)
+    assert "Front desk" in text_of(owner.get(STAFF))
+    assert change(owner, desk, groups=[ids["Owner"]]).status_code == 302
+    desk = StaffAccount.objects.get(pk=desk.pk)
+    assert (desk.is_owner, desk.is_superuser) == (True, True)
+    assert change(owner, desk, groups=[]).status_code == 302
+    desk = StaffAccount.objects.get(pk=desk.pk)
+    assert (desk.is_owner, desk.is_superuser) == (False, False)
+
+
+def test_the_owners_own_group_cannot_be_changed_or_deleted(owner):
+    group = Group.objects.get(name="Owner")
+    assert owner.post(f"{GROUPS}{group.pk}/change/", {"name": "Nobody"}).status_code == 403
+    assert owner.post(f"{GROUPS}{group.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert owner.get(f"{GROUPS}{group.pk}/change/").status_code == 200
 
 
 def test_an_account_that_is_closed_is_out_at_the_next_request(owner):
@@ -177,10 +215,10 @@ def test_households_never_appear_among_staff(owner):
 
 
 def test_owners_manage_groups_and_it_is_in_the_audit(owner):
-    owner.post(f"{GROUPS}add/", {"name": "Front desk"})
-    group = Group.objects.get()
+    owner.post(f"{GROUPS}add/", {"name": "Billing"})
+    group = Group.objects.get(name="Billing")
     owner.post(f"{GROUPS}{group.pk}/delete/", {"post": "yes"})
-    assert not Group.objects.exists()
+    assert not Group.objects.filter(name="Billing").exists()
     changes = AuditEvent.objects.filter(object_type="group").order_by("pk")
     assert [entry.outcome for entry in changes] == ["added", "deleted"]
 

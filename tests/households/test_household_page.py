@@ -459,7 +459,15 @@ def test_no_login_is_made_for_an_email_of_nobody(staff):
 
 
 def test_the_box_is_on_the_start_page_of_staff_and_takes_a_name_too(staff, cast):
-    assert f'href="{FIND}"' in staff.get("/admin/").content.decode()
+    start = staff.get("/admin/")
+    assert f'href="{FIND}"' in start.content.decode()
+    (box,) = [
+        form
+        for form in lxml.html.fromstring(start.content.decode()).forms
+        if form.get("action") == FIND
+    ]
+    assert box.get("method") == "post"
+    assert "email" in box.fields
     assert "Type the email that the family says." in text_of(staff.post(FIND, {"email": " "}))
     answer = find(staff, "mia riv")
     assert "Mia Rivera" in text_of(answer)

@@ -7,7 +7,6 @@ import uuid
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
@@ -72,7 +71,6 @@ OPEN_TO_ALL = {"/admin/login/", "/admin/jsi18n/"}
 @pytest.fixture
 def one_of_each(cast, forms) -> None:
     """A row behind every address: for a missing one Django answers before it asks for permission."""
-    Group.objects.create(name="Front desk")
     Practice.objects.create(pk=1)
     family = Client()
     sign_in(family, "rivera@example.org")

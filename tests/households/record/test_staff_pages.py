@@ -123,7 +123,8 @@ def test_who_may_see_all_gets_all(rich, cast):
         *("households.view_member", "history.view_entrychange"),
         "documents.view_document",
     )
-    clinician = somebody_with(*all_but_one, "intake.view_questionnaireresponse")
+    all_but_one += ("intake.view_questionnaireresponse",)
+    clinician = somebody_with(*all_but_one, "intake.view_clinical_answers")
     for kind in FILES:
         answer = clinician.get(f"{page_of(cast.mia)}{kind}/")
         assert answer.status_code == 200

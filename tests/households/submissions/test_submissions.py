@@ -102,6 +102,8 @@ def test_the_list_and_the_things_have_permissions_of_their_own(cast):
     assert "Mia Rivera" not in text_of(browser.get(SUBMISSIONS))
     assert browser.get(f"{SUBMISSIONS}{submission.pk}/change/").status_code == 404
     assert browser.get(f"/admin/documents/document/of/{submission.pk}/").status_code == 403
+    desk.user_permissions.add(Permission.objects.get(codename="view_document"))
+    assert "Mia Rivera" in text_of(browser.get(SUBMISSIONS))
 
 
 def test_the_list_costs_the_same_at_any_length(staff, cast, django_assert_num_queries):

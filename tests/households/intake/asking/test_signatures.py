@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.models import StaffAccount
 from households.intake.asking import asked_of
-from households.intake.models import Signature
+from households.intake.models import Questionnaire, Signature
 from tests.cast import NURSE_PASSWORD, practice_today, sign_in_as_staff
 from tests.pages import fields_of, text_of, title_of
 
@@ -133,6 +133,10 @@ def test_who_may_only_look_voids_nothing(signature, cast):
     account.user_permissions.set(Permission.objects.filter(codename="view_signature"))
     desk = Client()
     sign_in_as_staff(desk, "desk@example.org")
+    clinical = Questionnaire.objects.filter(pk=signature.response.version.questionnaire_id)
+    clinical.update(is_clinical=True)
+    assert desk.get(f"{SIGNATURES}{signature.pk}/change/").status_code == 302
+    clinical.update(is_clinical=False)
     page = desk.get(f"{SIGNATURES}{signature.pk}/change/")
     assert "Consent to treat" in text_of(page)
     assert "Void the signature" not in text_of(page)
