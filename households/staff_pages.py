@@ -26,10 +26,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts import audit
-from accounts.staff_pages import PortalModelAdmin
+from accounts.staff_pages import PortalModelAdmin, ShortCountPaginator
 from households.models import Member
 from households.portal_access import opened_by, why_closed
 from households.search import people_found
+from households.trigram import has_trigrams
 
 
 def year_first(day: datetime.date | None) -> str:
@@ -80,16 +81,34 @@ class FindsPeople(PortalModelAdmin):
 
     person = ""
     search_fields = ("first_name_key",)
-    search_help_text = gettext_lazy(
-        "Name (“mia riv” or “rivera, mia”), birth date (2016/04/27), email or record number"
-    )
+
+    @property
+    def search_help_text(self) -> str:  # type: ignore[override] # what can be found hangs on the database
+        if has_trigrams():
+            return _(
+                "Name or a part of it (“mia riv” or “rivera, mia”), birth date (2016/04/27), email or a part "
+                "of it, or record number"
+            )
+        return _(
+            "Beginning of a name (“mia riv” or “rivera, mia”) or email, birth date (2016/04/27) or record "
+            "number"
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
         if self.person:
             return rows_of_people(queryset, self.person, search_term), False
-        return queryset.filter(people_found(search_term)), False
+        return _some_of(queryset, people_found(search_term)), False
+
+
+def _some_of(members: models.QuerySet[Any], people: models.Q) -> models.QuerySet[Any]:
+    """As many of those who are found as a list ever shows. A database that is to sort all of them first, or
+    to look for them in the order of the list, takes seconds where there are many."""
+    if not people:
+        return members
+    some = members.filter(people).order_by().values_list("pk", flat=True)
+    return members.filter(pk__in=[*some[: ShortCountPaginator.most]])
 
 
 # --- what belongs to one member -------------------------------------------------------
@@ -100,6 +119,8 @@ class MemberOwnedAdmin(FindsPeople):
     nobody types or chooses it there. Subclasses name their buttons."""
 
     person = "member"
+    # In one order, which an index has: to sort by whose they are, the database would sort all there is.
+    sortable_by = ()
     # Words in the address of a POST, and the method behind each: it takes the request and the row, which
     # is locked, and tells the staff what it did.
     buttons: ClassVar[dict[str, str]] = {}

@@ -265,6 +265,7 @@ class Document(MemberOwned):
         ordering = ["-sent_at", "-pk"]
         indexes = [
             models.Index(fields=["member", "-sent_at"], name="document_member"),
+            models.Index(fields=["-sent_at", "-id"], name="document_list"),
             models.Index(
                 fields=["sent_at"], condition=Q(scan="waiting"), name="document_quarantine"
             ),

@@ -343,6 +343,7 @@ class Signature(MemberOwned):
     class Meta:
         verbose_name = _("signature")
         ordering = ["-signed_at", "-pk"]
+        indexes = [models.Index(fields=["-signed_at", "-id"], name="signature_list")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(voided_at=None) | ~Q(void_reason=""), name="voided_with_a_reason"

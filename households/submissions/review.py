@@ -106,8 +106,8 @@ class ReviewAdmin(SentThingAdmin):
         return super().get_queryset(request).select_related("submission")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        waiting_first = models.Case(models.When(decision=Decision.WAITING, then=0), default=1)
-        return [waiting_first, "-proposed_at", "-pk"]
+        """What waits is first, as its word is the last of the alphabet: each slice has an index of that."""
+        return ["-decision", "-proposed_at", "-pk"]
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, proposal: Any) -> str:
@@ -286,7 +286,7 @@ class ReviewAdmin(SentThingAdmin):
             )
 
     def _accept_all(self, request: HttpRequest, submission_pk: int) -> HttpResponse:
-        """Accept every part of it that waits and is on file as it was when the family typed. With `then`
+        """Accept every part of it that waits and is on file as it was when the family typed. With `then_next`
         the next thing of the inbox is opened, unless a part is left."""
         if not self.has_change_permission(request):
             raise PermissionDenied
@@ -311,7 +311,7 @@ class ReviewAdmin(SentThingAdmin):
         if left:
             text = _("What was changed on file meanwhile, or needs another page, is left as it is.")
             self.message_user(request, text, messages.WARNING)
-        elif request.POST.get("then") == "next":
+        elif request.POST.get("then_next"):
             return to_the_next(request, submission)
         return HttpResponseRedirect(self._url("of", submission.pk))
 

@@ -314,7 +314,7 @@ def test_the_trail(paper, staff, cast):
     document = Document.objects.get()
     page = text_of(staff.client.get(f"/admin/documents/document/{document.pk}/change/"))
     assert "Moved from Mia Rivera (“Mimi”), 2016/04/27 to Leo Rivera, 2018/09/03 by desk@" in page
-    assert f"because: {REASON}" in page
+    assert f"because: “{REASON}”." in page
     assert "filled in by Elena Rivera (the patient)" in page
     listed = text_of(staff.client.get("/admin/submissions/refiling/"))
     assert "Mia Rivera" in listed and "Leo Rivera" in listed
