@@ -114,6 +114,19 @@ def _some_of(members: models.QuerySet[Any], people: models.Q) -> models.QuerySet
 # --- what belongs to one member -------------------------------------------------------
 
 
+def shown_as_anothers(request: HttpRequest, member_id: int) -> bool:
+    """Whether the page whose button was pressed showed the thing as somebody else's: it was moved to another
+    person meanwhile. Then nothing is done and staff are told; what they read was said of the other."""
+    shown_for = request.POST.get("shown_for", str(member_id))
+    if shown_for == str(member_id):
+        return False
+    text = _(
+        "Nothing was changed: after you opened the page, this was moved to another person. Look whose it is."
+    )
+    messages.warning(request, text)
+    return True
+
+
 class MemberOwnedAdmin(FindsPeople):
     """Lists and pages of things that belong to one member each: whose they are stands on every one, and
     nobody types or chooses it there. Subclasses name their buttons."""
@@ -181,6 +194,8 @@ class MemberOwnedAdmin(FindsPeople):
                 raise PermissionDenied
             with transaction.atomic():
                 obj = self.row_or_404(request, pk)
+                if shown_as_anothers(request, obj.member_id):
+                    return self.to_its_page(obj)
                 return press(request, obj) or self.to_its_page(obj)
 
         return view
@@ -232,6 +247,7 @@ class MemberOwnedAdmin(FindsPeople):
             "title": title,
             "subtitle": name_and_birth_date(member),
             "person": person_line(member),
+            "shown_for": member.pk,
             "not_opened": "" if opened_by(member) else why_closed(member),
             "adminform": AdminForm(
                 form,  # type: ignore[arg-type] # any form has what it needs

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import audit
-from households.staff_pages import moment, name_and_birth_date, person_line
+from households.staff_pages import moment, name_and_birth_date, person_line, shown_as_anothers
 from households.submissions.actions import (
     proposal_decide,
     submission_see,
@@ -270,6 +270,8 @@ class ReviewAdmin(SentThingAdmin):
             raise PermissionDenied
         with transaction.atomic():
             proposal = self.row_or_404(request, pk)
+            if shown_as_anothers(request, proposal.member_id):
+                return self._to_submission(proposal)
             form = self.edit_form(proposal, request.POST if request.method == "POST" else None)
             if form is None or not proposal.waits or self.why_not(proposal):
                 self._say_too_late(request)
@@ -293,6 +295,8 @@ class ReviewAdmin(SentThingAdmin):
         accepted = left = 0
         with transaction.atomic():
             submission = self._submission_or_404(request, submission_pk)
+            if shown_as_anothers(request, submission.member_id):
+                return HttpResponseRedirect(self._url("of", submission.pk))
             for proposal in self._proposals(request, submission):
                 if not proposal.waits:
                     continue

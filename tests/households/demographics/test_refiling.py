@@ -4,11 +4,14 @@ nobody's file is changed by moving it."""
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.db import transaction
 
 from households.demographics.fields import FIELDS, OnFile
 from households.demographics.models import Contact, DetailChange, FieldSetting
 from households.submissions.models import Refiling, Submission
-from tests.households.submissions.test_refiling import at_once
+from tests.households.submissions.test_refiling import at_once, request_of
 from tests.moving import Mover, owner
 from tests.pages import fields_of, text_of
 
@@ -123,6 +126,35 @@ def test_accepting_from_a_page_that_was_opened_before_the_move(mia, desk, staff,
     staff.move(change.submission, cast.leo)
     answer = desk.accept(change, page)
     assert answer.status_code == 302
+    assert (address_of(cast.mia), address_of(cast.leo)) == ("1 Hill Road", "9 Mill Lane")
+    assert latest(cast.leo).decision == "waiting"
+
+
+def test_accepting_all_of_it_from_there(mia, desk, staff, cast):
+    """Nothing is on file of either, so that nothing else tells the two apart."""
+    mia.change("occupation/", occupation="pupil")
+    mia.change("pharmacy/", pharmacy_name="Corner")
+    change = latest(cast.mia, "occupation")
+    page = desk.see(change)
+    staff.move(change.submission, cast.leo)
+    for address in (f"of/{change.submission_id}/accept-all/", f"{change.pk}/accept/"):
+        answer = desk._press(page, f"/admin/demographics/detailchange/{address}")
+        assert "this was moved to another person" in text_of(
+            desk.client.get(answer.url, follow=True)
+        )
+    assert {one.decision for one in DetailChange.objects.for_member(cast.leo)} == {"waiting"}
+    assert not OnFile.of(cast.leo).details.pk
+
+
+def test_an_acceptance_that_began_before_the_move_writes_nothing(mia, staff, on_file, cast):
+    """It has read the change as Mia's; by the time it writes, the change is Leo's."""
+    mia.change("address/", **QUAY)
+    as_it_was = latest(cast.mia)
+    staff.move(as_it_was.submission, cast.leo)
+    request = request_of(cast)
+    request._messages = CookieStorage(request)
+    with transaction.atomic():
+        admin.site.get_model_admin(DetailChange)._do_accept(request, as_it_was)
     assert (address_of(cast.mia), address_of(cast.leo)) == ("1 Hill Road", "9 Mill Lane")
     assert latest(cast.leo).decision == "waiting"
 
