@@ -65,6 +65,11 @@ def words_of_search(request: HttpRequest, query: str) -> str:
 
 
 class PortalChangeList(ChangeList):
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """None for what the list offers no order by: an address could name any column, also one that the
+        database would sort the whole table for."""
+        return super().get_ordering_field(field_name) if field_name in self.sortable_by else None
+
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: Any = None
     ) -> models.QuerySet[Any]:

@@ -84,6 +84,8 @@ class MemberAdmin(FindsPeople):
         "status",
         "portal_access",
     )
+    # What has an index.
+    sortable_by = ("name", "born")
     list_filter = ("status", "portal_access")
     list_display_links = ("name",)
     fieldsets = (

@@ -322,7 +322,11 @@ class Member(models.Model):
     class Meta:
         verbose_name = _("member")
         ordering = ["last_name_key", "first_name_key", "pk"]
-        indexes = [models.Index(fields=["email_key", "date_of_birth"], name="member_household")]
+        indexes = [
+            models.Index(fields=["email_key", "date_of_birth"], name="member_household"),
+            # The order of the staff's list.
+            models.Index(fields=["last_name_key", "first_name_key", "id"], name="member_by_name"),
+        ]
 
     def __str__(self) -> str:
         return f"Member {self.patient_id}"

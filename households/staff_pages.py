@@ -26,10 +26,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts import audit
-from accounts.staff_pages import PortalModelAdmin
+from accounts.staff_pages import PortalModelAdmin, ShortCountPaginator
 from households.models import Member
 from households.portal_access import opened_by, why_closed
 from households.search import people_found
+from households.trigram import has_trigrams
 
 
 def year_first(day: datetime.date | None) -> str:
@@ -80,19 +81,50 @@ class FindsPeople(PortalModelAdmin):
 
     person = ""
     search_fields = ("first_name_key",)
-    search_help_text = gettext_lazy(
-        "Name (“mia riv” or “rivera, mia”), birth date (2016/04/27), email or record number"
-    )
+
+    @property
+    def search_help_text(self) -> str:  # type: ignore[override] # what can be found hangs on the database
+        if has_trigrams():
+            return _(
+                "Name or a part of it (“mia riv” or “rivera, mia”), birth date (2016/04/27), email or a part "
+                "of it, or record number"
+            )
+        return _(
+            "Beginning of a name (“mia riv” or “rivera, mia”) or email, birth date (2016/04/27) or record "
+            "number"
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
         if self.person:
             return rows_of_people(queryset, self.person, search_term), False
-        return queryset.filter(people_found(search_term)), False
+        return _some_of(queryset, people_found(search_term)), False
+
+
+def _some_of(members: models.QuerySet[Any], people: models.Q) -> models.QuerySet[Any]:
+    """As many of those who are found as a list ever shows. A database that is to sort all of them first, or
+    to look for them in the order of the list, takes seconds where there are many."""
+    if not people:
+        return members
+    some = members.filter(people).order_by().values_list("pk", flat=True)
+    return members.filter(pk__in=[*some[: ShortCountPaginator.most]])
 
 
 # --- what belongs to one member -------------------------------------------------------
+
+
+def shown_as_anothers(request: HttpRequest, member_id: int) -> bool:
+    """Whether the page whose button was pressed showed the thing as somebody else's: it was moved to another
+    person meanwhile. Then nothing is done and staff are told; what they read was said of the other."""
+    shown_for = request.POST.get("shown_for", str(member_id))
+    if shown_for == str(member_id):
+        return False
+    text = _(
+        "Nothing was changed: after you opened the page, this was moved to another person. Look whose it is."
+    )
+    messages.warning(request, text)
+    return True
 
 
 class MemberOwnedAdmin(FindsPeople):
@@ -100,6 +132,8 @@ class MemberOwnedAdmin(FindsPeople):
     nobody types or chooses it there. Subclasses name their buttons."""
 
     person = "member"
+    # In one order, which an index has: to sort by whose they are, the database would sort all there is.
+    sortable_by = ()
     # Words in the address of a POST, and the method behind each: it takes the request and the row, which
     # is locked, and tells the staff what it did.
     buttons: ClassVar[dict[str, str]] = {}
@@ -160,6 +194,8 @@ class MemberOwnedAdmin(FindsPeople):
                 raise PermissionDenied
             with transaction.atomic():
                 obj = self.row_or_404(request, pk)
+                if shown_as_anothers(request, obj.member_id):
+                    return self.to_its_page(obj)
                 return press(request, obj) or self.to_its_page(obj)
 
         return view
@@ -211,6 +247,7 @@ class MemberOwnedAdmin(FindsPeople):
             "title": title,
             "subtitle": name_and_birth_date(member),
             "person": person_line(member),
+            "shown_for": member.pk,
             "not_opened": "" if opened_by(member) else why_closed(member),
             "adminform": AdminForm(
                 form,  # type: ignore[arg-type] # any form has what it needs

@@ -32,6 +32,7 @@ JOBS = (
         (
             *("submissions.Submission", "demographics.DetailChange", "history.EntryChange"),
             *("intake.QuestionnaireResponse", "documents.Document", "documents.DocumentRequest"),
+            "submissions.Refiling",
         ),
     ),
     (

@@ -221,6 +221,7 @@ class DetailChange(Proposal):
         indexes = [
             models.Index(fields=["member", "decision"], name="detail_change_member"),
             models.Index(fields=["submission"], name="detail_change_submission"),
+            models.Index(fields=["-decision", "-proposed_at", "-id"], name="detail_change_list"),
         ]
         constraints = [
             *Proposal.Meta.constraints,

@@ -140,6 +140,8 @@ class PracticeAdmin(PortalModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         return _to_settings()
 
     def get_urls(self) -> list[URLPattern]:

@@ -31,6 +31,8 @@ TABLE: dict[str, tuple[str, str, str]] = {
     # What families sent, and what the practice asks for. No history, not even that there is one, and no
     # answers of clinical forms at the front desk (households/submissions/sight.py).
     "submissions.submission": ("vc", "vc", "v"),
+    "submissions.refile_submission": ("x", "x", ""),
+    "submissions.refiling": ("v", "v", "v"),
     "documents.document": ("vac", "vac", "v"),
     "documents.documentrequest": ("vac", "vac", "v"),
     "demographics.detailchange": ("vc", "vc", "v"),
@@ -50,6 +52,7 @@ TABLE: dict[str, tuple[str, str, str]] = {
     "demographics.fieldsetting": ("", "", "v"),
     "history.sectionsetting": ("", "", "v"),
     "desk.rosterimport": ("", "", "v"),
+    "desk.staffmailsubscription": ("", "", "v"),
     "accounts.staffaccount": ("", "", "v"),
     "auth.group": ("", "", "v"),
     "audit.auditevent": ("", "", "v"),

@@ -36,10 +36,10 @@ from households.submissions.inbox import (
     MOST_IN_HEADER,
     Waiting,
     inbox_of,
-    kinds_seen_by,
     waiting_for,
 )
 from households.submissions.models import InboxPlace
+from households.submissions.sight import kinds_seen_by
 
 Mode = StaffMailSubscription.Mode
 LOOK_EVERY = timedelta(minutes=1)

@@ -74,10 +74,8 @@ class StaffMailAdmin(PortalModelAdmin):
             request.method == "POST" and not may_change
         ):
             raise PermissionDenied
-        active = StaffAccount.objects.filter(is_active=True).prefetch_related(
-            "groups__permissions", "user_permissions"
-        )
-        staff = [one for one in active[:_MOST] if sees_inbox(one)]
+        active = StaffAccount.objects.filter(is_active=True)[:_MOST]
+        staff = [one for one in StaffAccount.with_permissions(active) if sees_inbox(one)]
         form, status = StaffMailForm(staff=staff), 200
         if request.method == "POST":
             form = StaffMailForm(request.POST, staff=staff)

@@ -44,10 +44,11 @@ def document_receive(
     note: str = "",
     kind: DocumentKind | None = None,
     asked: DocumentRequest | None = None,
+    about: str = "",
 ) -> Document:
     """Keep one file for `member`, with its submission and its audit entry, all of them or nothing. The
     same file of the same page sent twice, also at the same moment, is kept once; the answer is the one
-    kept. `asked` is the member's request that it answers.
+    kept. `asked` is the member's request that it answers, `about` what its submission says of it.
 
     Raises ValidationError when the file is refused; then nothing of it stays.
     """
@@ -71,7 +72,7 @@ def document_receive(
         with kept_together(document, file):
             _leave_room(request.household_session.account, file.size or 0)
             document.submission = submission_begin(
-                request=request, member=member, kind=Submission.Kind.DOCUMENT
+                request=request, member=member, kind=Submission.Kind.DOCUMENT, about=about
             )
             document.sent_at = document.submission.sent_at
             document.save()
@@ -183,7 +184,11 @@ def _join(request: MemberRequest, member: Member, photos: Sequence[Document]) ->
                 _take_into_another(request, photo)
             _leave_room(account, document.size)
             document.submission = submission_begin(
-                request=request, member=member, kind=Submission.Kind.DOCUMENT
+                request=request,
+                member=member,
+                kind=Submission.Kind.DOCUMENT,
+                # One clinical page makes the paper clinical.
+                about=max(photo.submission.about for photo in photos if photo.submission),
             )
             document.sent_at = document.submission.sent_at
             document.save()

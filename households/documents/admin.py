@@ -34,6 +34,7 @@ from households.submissions.actions import submission_file, submission_return, s
 from households.submissions.inbox import on_the_way
 from households.submissions.inbox_bar import SentThingAdmin, one_line, text_head
 from households.submissions.models import Submission
+from households.submissions.sight import CLINICAL_DOCUMENT, sees_clinical_answers
 
 Status = Submission.Status
 
@@ -96,7 +97,10 @@ class DocumentAdmin(SentThingAdmin):
         return super().has_change_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Document]:
-        return super().get_queryset(request).select_related("submission__assigned_to", "kind")
+        rows = super().get_queryset(request).select_related("submission__assigned_to", "kind")
+        if not sees_clinical_answers(request.user):
+            rows = rows.exclude(submission__about=CLINICAL_DOCUMENT)
+        return rows
 
     # --- the list ---------------------------------------------------------------------
 

@@ -98,7 +98,10 @@ class DocumentRequest(MemberOwned):
         verbose_name = _("request for a document")
         verbose_name_plural = _("requests for documents")
         ordering = [models.F("due_on").asc(nulls_last=True), "pk"]
-        indexes = [models.Index(fields=["member", "closed_at"], name="document_request_member")]
+        indexes = [
+            models.Index(fields=["member", "closed_at"], name="document_request_member"),
+            models.Index(fields=["-asked_at", "-id"], name="document_request_list"),
+        ]
 
     def __str__(self) -> str:
         return f"Request for a document {self.public_id}"
@@ -265,6 +268,7 @@ class Document(MemberOwned):
         ordering = ["-sent_at", "-pk"]
         indexes = [
             models.Index(fields=["member", "-sent_at"], name="document_member"),
+            models.Index(fields=["-sent_at", "-id"], name="document_list"),
             models.Index(
                 fields=["sent_at"], condition=Q(scan="waiting"), name="document_quarantine"
             ),

@@ -437,6 +437,7 @@ class EntryChange(Proposal):
             models.Index(fields=["member", "section", "decision"], name="entry_change_member"),
             models.Index(fields=["submission"], name="entry_change_submission"),
             models.Index(fields=["entry"], name="entry_change_entry"),
+            models.Index(fields=["-decision", "-proposed_at", "-id"], name="entry_change_list"),
         ]
 
     def as_entry(self, values: dict[str, Any] | None = None) -> Entry:

@@ -29,6 +29,7 @@ from households.intake.forms import (
 from households.intake.pages import FilledPage
 from households.models import Member
 from households.requests import MemberRequest
+from households.submissions.sight import CLINICAL_DOCUMENT
 
 
 def asks_file(filling: Filling, path: str) -> Node:
@@ -111,6 +112,7 @@ def _take_in(
                 file=file,
                 sending_id=form.cleaned_data["sending_id"],
                 note=filling.questionnaire.title[:500],
+                about=CLINICAL_DOCUMENT if filling.questionnaire.is_clinical else "",
             )
         except ValidationError as error:
             audit.record(audit.Action.SEND, "refused", request=request, object_type="document")

@@ -222,6 +222,7 @@ class MemberAsk(Asking, MemberOwned):
     class Meta(Asking.Meta):
         verbose_name = _("request for a form, to one person")
         verbose_name_plural = _("requests for forms, to one person")
+        indexes = [models.Index(fields=["-asked_at", "-id"], name="member_ask_list")]
 
 
 class QuestionnaireResponseQuerySet(MemberOwnedQuerySet):
@@ -343,6 +344,7 @@ class Signature(MemberOwned):
     class Meta:
         verbose_name = _("signature")
         ordering = ["-signed_at", "-pk"]
+        indexes = [models.Index(fields=["-signed_at", "-id"], name="signature_list")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(voided_at=None) | ~Q(void_reason=""), name="voided_with_a_reason"

@@ -46,6 +46,12 @@ class _Chain:
         return [*self.sent, *self.drafts]
 
 
+def is_clinical(submission: Submission) -> bool:
+    """Whether the front desk may not read what was sent in it."""
+    rows = QuestionnaireResponse.objects.for_member(submission.member)
+    return rows.filter(submission=submission, version__questionnaire__is_clinical=True).exists()
+
+
 def why_not_alone(submission: Submission) -> str:
     """Why a document does not move by itself: it is an answer in a form. "" when it is none."""
     document = Document.objects.for_member(submission.member).filter(submission=submission).first()
@@ -56,7 +62,9 @@ def why_not_alone(submission: Submission) -> str:
     for response in rows.select_related("version__questionnaire").defer("version__definition"):
         if str(document.public_id) not in _ids_of_files(response.items):
             continue
-        names = {"form": response.version.questionnaire.title}
+        # What a clinical form is called tells something of it, and not everybody may know that.
+        asked = response.version.questionnaire
+        names = {"form": _("a clinical form") if asked.is_clinical else asked.title}
         if response.is_draft:
             return (
                 _(

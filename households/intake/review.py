@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.db.models import Case, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -136,11 +135,7 @@ class QuestionnaireResponseAdmin(SentThingAdmin):
         return rows.defer("items", "version__definition", "version__report")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        unseen = {"submission__status": Status.RECEIVED}
-        first = Case(
-            When(submission__is_urgent=True, then=0, **unseen), When(then=1, **unseen), default=2
-        )
-        return [first, "-submission__sent_at", "-pk"]
+        return ["submission__place", "-submission__sent_at", "-submission__pk"]
 
     # --- the list ---------------------------------------------------------------------
 

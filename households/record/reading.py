@@ -39,6 +39,7 @@ from households.history.sections import applies_to, hidden_sections
 from households.intake.models import QuestionnaireResponse
 from households.models import Member, Practice
 from households.submissions.models import Proposal, Submission
+from households.submissions.sight import CLINICAL_DOCUMENT
 
 Answer = SectionState.Answer
 
@@ -120,13 +121,15 @@ def record_of(
     """Everything of `member`. `for_login` is the family's login that will read it: topics that are private
     in its household are left out, and details that the practice hides from families. Without
     `with_history`, `with_documents` and `with_forms` the record has none at all; without `with_clinical` it
-    has no forms but those that the front desk may read."""
+    has no forms but those that the front desk may read, and none of the papers in the others."""
     settings = {setting.section: setting for setting in SectionSetting.objects.all()}
     withheld = withheld_from(for_login) if with_history else []
     sections = _sections(member, settings, withheld) if with_history else []
     shown_documents = (
         Document.objects.for_member(member).shown_to_family().order_by("sent_at", "pk")
     )
+    if not with_clinical:
+        shown_documents = shown_documents.exclude(submission__about=CLINICAL_DOCUMENT)
     on_file = OnFile(
         member=copy(member),  # the request's own stays as it is
         details=Details.objects.for_member(member).first() or Details(member=member),

@@ -67,7 +67,9 @@ class Plan:
         for change in self.changes:
             values = [(name, getattr(change.member, name)) for name in sorted(change.fields)]
             written.update(repr((change.pk, values)).encode("utf-8", "surrogatepass"))
-        others = (self.caught_up, self.unchanged, self.refused, self.access_changes)
+        # Not which browsers have a chart open: that comes and goes, and is no part of what is agreed to.
+        access = [replace(one, open_charts=0, open_sessions=0) for one in self.access_changes]
+        others = (self.caught_up, self.unchanged, self.refused, access)
         written.update(repr((others, self.moved, self.joined)).encode("utf-8", "surrogatepass"))
         return written.hexdigest()
 

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import audit
 from accounts.staff_pages import PortalChangeList
-from households.staff_pages import MemberOwnedAdmin, moment, person_line
+from households.staff_pages import MemberOwnedAdmin, moment, person_line, shown_as_anothers
 from households.submissions.actions import submission_assign, submission_file, submission_see
 from households.submissions.inbox import (
     IN_ORDER,
@@ -404,6 +404,8 @@ class SubmissionAdmin(MemberOwnedAdmin):
         """File it and go on to what comes after it in the list that it was opened from."""
         with transaction.atomic():
             submission = self._to_decide_on(request, pk)
+            if shown_as_anothers(request, submission.member_id):
+                return HttpResponseRedirect(on_the_way(request, address_of(submission)))
             waits = _is_danger_unseen(submission) or self._left_alone(
                 request, [submission], filing=True
             )

@@ -23,7 +23,7 @@ from django.utils.http import urlencode
 from accounts.staff_pages import words_of_search
 from households.staff_pages import rows_of_people
 from households.submissions.models import InboxPlace, Submission, SubmissionQuerySet
-from households.submissions.sight import kinds_seen_by
+from households.submissions.sight import kinds_seen_by, seen_by
 
 Kind = Submission.Kind
 
@@ -65,7 +65,7 @@ def kinds_in_inbox(user: Any) -> list[Kind]:
 
 def inbox_of(user: Any) -> SubmissionQuerySet:
     """Everything that `user` may see of what families sent."""
-    return Submission.objects.of_kinds(kinds_in_inbox(user))
+    return Submission.objects.of_kinds(kinds_in_inbox(user)).filter(seen_by(user))
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def waiting_for(user: Any) -> Waiting | None:
     kinds = kinds_in_inbox(user)
     if not kinds:
         return None
-    unseen = Submission.objects.of_kinds(kinds).filter(place__lte=InboxPlace.UNSEEN)
+    unseen = inbox_of(user).filter(place__lte=InboxPlace.UNSEEN)
     places = [*unseen.order_by("place").values_list("place", flat=True)[: MOST_IN_HEADER + 1]]
     return Waiting(len(places), places.count(InboxPlace.DANGER))
 

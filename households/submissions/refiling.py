@@ -26,6 +26,11 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from households.models import Member
 from households.submissions.models import Refiling, Submission
+from households.submissions.sight import (
+    CLINICAL_DOCUMENT,
+    kinds_decided_by,
+    sees_clinical_answers,
+)
 
 Status = Submission.Status
 # Nobody's household has more people; an office's own address on unrelated patients might.
@@ -65,13 +70,6 @@ _MOVERS = {
     Submission.Kind.HISTORY: "households.history.refiling",
     Submission.Kind.FORM: "households.intake.refiling",
 }
-# Who may move a thing may change it: a front desk that sees nothing of a history moves none of it.
-_PERMISSIONS = {
-    Submission.Kind.DOCUMENT: "documents.change_document",
-    Submission.Kind.DEMOGRAPHICS: "demographics.change_detailchange",
-    Submission.Kind.HISTORY: "history.change_entrychange",
-    Submission.Kind.FORM: "intake.change_questionnaireresponse",
-}
 
 
 class ChangedMeanwhile(Exception):
@@ -83,19 +81,17 @@ class Refused(Exception):
 
 
 def may_refile(user: Any, submission: Submission) -> bool:
-    """Whether this staff member may move this thing, to people of the same household."""
-    kind = Submission.Kind(submission.kind)
-    wanted = ["submissions.refile_submission", "households.view_member", _PERMISSIONS[kind]]
-    return bool(user.is_active and user.is_staff and user.has_perms(wanted))
-
-
-def kinds_seen_by(user: Any) -> list[str]:
-    """The kinds of things that this staff member may look at: of the others not even the trail is shown."""
-    return [
-        str(kind)
-        for kind, permission in _PERMISSIONS.items()
-        if user.has_perm(permission.replace(".change_", ".view_"))
-    ]
+    """Whether this staff member may move this thing, to people of the same household: only what they may
+    read and decide on, so no history and no clinical form at the front desk."""
+    if not user.has_perms(["submissions.refile_submission", "households.view_member"]):
+        return False
+    if submission.kind not in kinds_decided_by(user):
+        return False
+    if sees_clinical_answers(user):
+        return True
+    if submission.kind != Submission.Kind.FORM:
+        return submission.about != CLINICAL_DOCUMENT
+    return not _slice(Submission.Kind.FORM).is_clinical(submission)
 
 
 def others_in_household(member: Member) -> models.QuerySet[Member]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -25,6 +26,7 @@ from accounts.staff_pages import LONGEST_SEARCH
 from households.models import Member
 from households.search import people_found
 from households.staff_pages import MemberOwnedAdmin, moment, name_and_birth_date, person_line
+from households.submissions.inbox_bar import address_of
 from households.submissions.models import Refiling, Submission
 from households.submissions.refiling import (
     ChangedMeanwhile,
@@ -32,27 +34,16 @@ from households.submissions.refiling import (
     Refused,
     fingerprint_of,
     is_across,
-    kinds_seen_by,
     listed_people,
     may_refile,
     others_in_household,
     plan_of,
     submission_refile,
 )
+from households.submissions.sight import seen_by, sees_clinical_answers
 from households.submissions.staff_forms import RefileForm
 
-_PAGES = {
-    Submission.Kind.DOCUMENT: "admin:documents_document_of",
-    Submission.Kind.DEMOGRAPHICS: "admin:demographics_detailchange_of",
-    Submission.Kind.HISTORY: "admin:history_entrychange_of",
-    Submission.Kind.FORM: "admin:intake_questionnaireresponse_of",
-}
 _MOST_FOUND = 20
-
-
-def page_of(submission: Submission) -> str:
-    """The staff's page of the thing."""
-    return reverse(_PAGES[Submission.Kind(submission.kind)], args=[submission.pk])
 
 
 # --- moving ---------------------------------------------------------------------------
@@ -90,7 +81,7 @@ class _RefilePages:
 
     @property
     def _is_owner(self) -> bool:
-        return bool(self._request.user.is_superuser)
+        return bool(getattr(self._request.user, "is_owner", False))
 
     # --- to whom ----------------------------------------------------------------------
 
@@ -211,7 +202,7 @@ class _RefilePages:
             if self._submission.member_id == to.pk:
                 return self._was_moved()
             return self._preview(form, to, plan_of(self._submission, to), changed=True)
-        text = _("Moved. It waits in the inbox of the person you chose.")
+        text = _("Moved. It stands in the inbox under the person you chose.")
         self._admin.message_user(self._request, text, messages.SUCCESS)
         return HttpResponseRedirect(
             reverse("admin:submissions_refiling_change", args=[refiling.pk])
@@ -220,7 +211,7 @@ class _RefilePages:
     def _was_moved(self) -> HttpResponse:
         text = _("Nothing was changed: somebody else moved it there a moment ago.")
         self._admin.message_user(self._request, text, messages.WARNING)
-        return HttpResponseRedirect(page_of(self._submission))
+        return HttpResponseRedirect(address_of(self._submission))
 
     # --- parts ------------------------------------------------------------------------
 
@@ -234,7 +225,7 @@ class _RefilePages:
             "submission": submission,
             "kind": submission.get_kind_display(),
             "sent": moment(submission.sent_at),
-            "back": page_of(submission),
+            "back": address_of(submission),
             **context,
         }
         return TemplateResponse(self._request, template, context, status=status)
@@ -267,17 +258,16 @@ class RefilingAdmin(MemberOwnedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Refiling | None = None) -> bool:
         return False
 
-    def has_view_permission(self, request: HttpRequest, obj: Refiling | None = None) -> bool:
-        """Whoever may move things may read what was moved; of kinds that they may not see, nothing."""
-        allowed = super().has_view_permission(request, obj)
-        return allowed or request.user.has_perm("submissions.refile_submission")
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return super().has_module_permission(request) or self.has_view_permission(request)
-
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Refiling]:
+        """Of what this person may know of: a reason may say what stands in it."""
         rows = super().get_queryset(request).filter(along_with=None)
-        rows = rows.filter(submission__kind__in=kinds_seen_by(request.user))
+        rows = rows.filter(seen_by(request.user, "submission__"))
+        if not sees_clinical_answers(request.user):
+            responses = apps.get_model("intake.questionnaireresponse")._default_manager
+            of_this = responses.filter(submission=models.OuterRef("submission"))
+            rows = rows.exclude(
+                models.Exists(of_this.filter(version__questionnaire__is_clinical=True))
+            )
         return rows.select_related("from_member", "staff", "submission", "left")
 
     def get_search_results(
@@ -286,7 +276,8 @@ class RefilingAdmin(MemberOwnedAdmin):
         """Of either person."""
         if not search_term.strip():
             return queryset, False
-        people = Member.objects.filter(people_found(search_term))
+        found = Member.objects.filter(people_found(search_term)).order_by()
+        people = [*found.values_list("pk", flat=True)[: self.paginator.most]]
         either = models.Q(member__in=people) | models.Q(from_member__in=people)
         return queryset.filter(either), False
 
@@ -343,7 +334,7 @@ class RefilingAdmin(MemberOwnedAdmin):
         if submission is None or submission.member_id != member.pk:
             return about
         return format_html(
-            '{} – <a href="{}">{}</a>', about, page_of(submission), _("Open what was sent")
+            '{} – <a href="{}">{}</a>', about, address_of(submission), _("Open what was sent")
         )
 
     @admin.display(description=gettext_lazy("moved by"))

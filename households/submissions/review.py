@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import audit
-from households.staff_pages import moment, name_and_birth_date, person_line
+from households.staff_pages import moment, name_and_birth_date, person_line, shown_as_anothers
 from households.submissions.actions import (
     proposal_decide,
     submission_see,
@@ -106,8 +106,8 @@ class ReviewAdmin(SentThingAdmin):
         return super().get_queryset(request).select_related("submission")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        waiting_first = models.Case(models.When(decision=Decision.WAITING, then=0), default=1)
-        return [waiting_first, "-proposed_at", "-pk"]
+        """What waits is first, as its word is the last of the alphabet: each slice has an index of that."""
+        return ["-decision", "-proposed_at", "-pk"]
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, proposal: Any) -> str:
@@ -270,6 +270,8 @@ class ReviewAdmin(SentThingAdmin):
             raise PermissionDenied
         with transaction.atomic():
             proposal = self.row_or_404(request, pk)
+            if shown_as_anothers(request, proposal.member_id):
+                return self._to_submission(proposal)
             form = self.edit_form(proposal, request.POST if request.method == "POST" else None)
             if form is None or not proposal.waits or self.why_not(proposal):
                 self._say_too_late(request)
@@ -286,13 +288,15 @@ class ReviewAdmin(SentThingAdmin):
             )
 
     def _accept_all(self, request: HttpRequest, submission_pk: int) -> HttpResponse:
-        """Accept every part of it that waits and is on file as it was when the family typed. With `then`
+        """Accept every part of it that waits and is on file as it was when the family typed. With `then_next`
         the next thing of the inbox is opened, unless a part is left."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         accepted = left = 0
         with transaction.atomic():
             submission = self._submission_or_404(request, submission_pk)
+            if shown_as_anothers(request, submission.member_id):
+                return HttpResponseRedirect(self._url("of", submission.pk))
             for proposal in self._proposals(request, submission):
                 if not proposal.waits:
                     continue
@@ -311,7 +315,7 @@ class ReviewAdmin(SentThingAdmin):
         if left:
             text = _("What was changed on file meanwhile, or needs another page, is left as it is.")
             self.message_user(request, text, messages.WARNING)
-        elif request.POST.get("then") == "next":
+        elif request.POST.get("then_next"):
             return to_the_next(request, submission)
         return HttpResponseRedirect(self._url("of", submission.pk))
 

@@ -29,6 +29,8 @@ _DECIDES = {
     Kind.FORM: "intake.change_questionnaireresponse",
 }
 CLINICAL = "intake.view_clinical_answers"
+# What Submission.about says of a document that is an answer in a clinical form.
+CLINICAL_DOCUMENT = "clinical"
 
 
 def sees_clinical_answers(user: Any) -> bool:
@@ -48,4 +50,7 @@ def kinds_decided_by(user: Any) -> list[Kind]:
 def seen_by(user: Any, through: str = "") -> Q:
     """Of submissions, those that `user` may know of. `through` is the way to them, such as "submission__"."""
     kinds = kinds_seen_by(user)
-    return Q() if len(kinds) == len(_SEES) else Q(**{f"{through}kind__in": kinds})
+    seen = Q() if len(kinds) == len(_SEES) else Q(**{f"{through}kind__in": kinds})
+    if sees_clinical_answers(user):
+        return seen
+    return seen & ~Q(**{f"{through}about": CLINICAL_DOCUMENT})

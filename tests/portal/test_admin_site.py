@@ -16,8 +16,8 @@ from households.demographics.models import Contact
 from households.desk.models import RosterImport, StaffMailSubscription
 from households.documents.models import Document, DocumentRequest
 from households.intake.models import QuestionnaireVersion, ValueSet
-from households.models import Member, Practice
-from households.submissions.models import Submission
+from households.models import Member, PickerMiss, Practice
+from households.submissions.models import Refiling, Submission
 from tests.cast import NURSE_PASSWORD, PASSWORD, pick, sign_in, sign_in_as_staff
 from tests.files import png
 from tests.pages import fields_of, text_of
@@ -27,6 +27,12 @@ ADMIN_FORM = {"username": "nurse@example.org", "password": NURSE_PASSWORD}
 
 KINDS = {"demographics": "demographics", "history": "history", "intake": "form"}
 ROW = re.compile(r"<(?:path:object_id|int:pk|id)>")
+# Whose number stands in addresses that are not below a model's own.
+WHOSE = {
+    "/admin/tasks/miss/": "households.pickermiss",
+    "/admin/tasks/birthday/": "households.member",
+    "/admin/consent/": "households.member",
+}
 
 
 def admin_addresses() -> list[str]:
@@ -56,12 +62,12 @@ def _filled(route: str) -> str:
     contact = Contact.objects.first()
     route = route.replace("<uuid:row>", str(getattr(contact, "public_id", uuid.uuid4())))
     route = route.replace("<int:number>", "1").replace("<slug:field>", "address")
+    route = route.replace("<int:age>", "18")
     if not ROW.search(route):
         return route.replace("<int:content_type_id>/<path:object_id>", "1/1")
-    app_label, model_name = route.split("/")[2:4]
-    # Addresses of admin's own, and those of pages that are no model's.
-    is_a_models = app_label in apps.app_configs
-    first = apps.get_model(app_label, model_name).objects.first() if is_a_models else "1"
+    label = ".".join(route.split("/")[2:4])
+    label = next((model for begins, model in WHOSE.items() if route.startswith(begins)), label)
+    first = "1" if label.startswith("r.") else apps.get_model(label).objects.first()
     return ROW.sub(str(getattr(first, "pk", first)), route).replace("<int:content_type_id>", "1")
 
 
@@ -83,9 +89,20 @@ def one_of_each(cast, forms) -> None:
     forms.ask(form)
     forms.ask_one(form, cast.mia)
     forms.sign(forms.send(form, cast.mia))
+    Refiling.objects.create(
+        member=cast.leo,
+        from_member=cast.mia,
+        submission=Submission.objects.filter(kind="document")[0],
+        staff=cast.nurse_staff,
+        reason="It is Leo's.",
+    )
     ValueSet.objects.create(url="https://practice.example/ValueSet/some", title="Some")
     RosterImport.objects.create(file_name="p.csv", file_bytes=1, uploaded_by=cast.nurse_staff)
     StaffMailSubscription.objects.create(staff=cast.nurse_staff, mode="digest")
+    for _time in range(2):
+        family.post("/who/", {"first_name": "Mia", "date_of_birth": "2016/04/28"})
+    assert PickerMiss.objects.exists()
+    key = pick(family, "Mia", "2016/04/27")
     for page, typed in {
         "demographics/occupation/": {"occupation": "Dancer"},
         "history/allergies/add/": {"substance": "Penicillin"},

@@ -4,10 +4,14 @@ nobody's file is changed by moving it."""
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.db import transaction
 
 from households.demographics.fields import FIELDS, OnFile
 from households.demographics.models import Contact, DetailChange, FieldSetting
 from households.submissions.models import Refiling, Submission
+from tests.households.submissions.test_refiling import at_once, request_of
 from tests.moving import Mover, owner
 from tests.pages import fields_of, text_of
 
@@ -88,7 +92,9 @@ def test_what_is_on_the_wrong_file_already_is_put_right_by_hand_first(
 
 
 def test_what_was_let_in_by_itself_too(mia, staff, on_file, cast):
-    FieldSetting.objects.filter(field="occupation").update(accepts_itself=True)
+    FieldSetting.objects.update_or_create(
+        field="occupation", defaults={"shown": "editable", "accepts_itself": True}
+    )
     mia.change("occupation/", occupation="pupil")
     change = latest(cast.mia, "occupation")
     assert "on the file of Mia Rivera already" in staff.refused(change.submission, cast.leo)
@@ -120,6 +126,35 @@ def test_accepting_from_a_page_that_was_opened_before_the_move(mia, desk, staff,
     staff.move(change.submission, cast.leo)
     answer = desk.accept(change, page)
     assert answer.status_code == 302
+    assert (address_of(cast.mia), address_of(cast.leo)) == ("1 Hill Road", "9 Mill Lane")
+    assert latest(cast.leo).decision == "waiting"
+
+
+def test_accepting_all_of_it_from_there(mia, desk, staff, cast):
+    """Nothing is on file of either, so that nothing else tells the two apart."""
+    mia.change("occupation/", occupation="pupil")
+    mia.change("pharmacy/", pharmacy_name="Corner")
+    change = latest(cast.mia, "occupation")
+    page = desk.see(change)
+    staff.move(change.submission, cast.leo)
+    for address in (f"of/{change.submission_id}/accept-all/", f"{change.pk}/accept/"):
+        answer = desk._press(page, f"/admin/demographics/detailchange/{address}")
+        assert "this was moved to another person" in text_of(
+            desk.client.get(answer.url, follow=True)
+        )
+    assert {one.decision for one in DetailChange.objects.for_member(cast.leo)} == {"waiting"}
+    assert not OnFile.of(cast.leo).details.pk
+
+
+def test_an_acceptance_that_began_before_the_move_writes_nothing(mia, staff, on_file, cast):
+    """It has read the change as Mia's; by the time it writes, the change is Leo's."""
+    mia.change("address/", **QUAY)
+    as_it_was = latest(cast.mia)
+    staff.move(as_it_was.submission, cast.leo)
+    request = request_of(cast)
+    request._messages = CookieStorage(request)
+    with transaction.atomic():
+        admin.site.get_model_admin(DetailChange)._do_accept(request, as_it_was)
     assert (address_of(cast.mia), address_of(cast.leo)) == ("1 Hill Road", "9 Mill Lane")
     assert latest(cast.leo).decision == "waiting"
 
@@ -197,3 +232,47 @@ def test_every_field_reads_the_right_persons_file(cast):
     on_file = OnFile.of(cast.leo)
     for field in FIELDS.values():
         assert field.read(on_file, "" if not field.repeats else "none") is not None
+
+
+# --- at the same moment ---------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_moved_while_a_colleague_accepts(mia, leo, desk, staff, on_file, cast):
+    """One is first, the other is told: the wrong person's file is changed by an acceptance only, and never
+    by one that lost."""
+    mia.change("address/", **QUAY)
+    change = latest(cast.mia)
+    page, preview = desk.see(change), staff.preview(change.submission, cast.leo)
+    preview = staff.preview(change.submission, cast.leo)  # after it was seen
+    accepted, moved = at_once(
+        lambda: desk.accept(change, page).status_code,
+        lambda: staff.confirm(change.submission, preview).status_code,
+    )
+    change.refresh_from_db()
+    if moved == 302:
+        assert (change.member, change.decision, accepted) == (cast.leo, "waiting", 302)
+        assert address_of(cast.mia) == "1 Hill Road"
+    else:
+        assert moved in {409, 422}
+        assert (change.member, change.decision) == (cast.mia, "accepted")
+        assert address_of(cast.mia) == "12 Quay Street"
+    assert address_of(cast.leo) == "9 Mill Lane"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_moved_while_the_family_sends_the_same_for_the_right_person(mia, leo, staff, on_file, cast):
+    """There is never more than one that waits, and the family is never shown an error."""
+    mia.change("address/", **QUAY)
+    change = latest(cast.mia)
+    preview = staff.preview(change.submission, cast.leo)
+    fields = fields_of(leo.page("address/"), **{**QUAY, "address_1": "5 Dock Street"})
+    sent, moved = at_once(
+        lambda: leo.send("address/", fields).status_code,
+        lambda: staff.confirm(change.submission, preview).status_code,
+    )
+    assert (sent == 302, moved == 302) in {(True, False), (False, True)}, (sent, moved)
+    assert {sent, moved} <= {302, 409, 422}
+    waiting = DetailChange.objects.for_member(cast.leo).waiting()
+    assert waiting.count() == 1
+    assert (waiting.get().pk == change.pk) == (moved == 302)

@@ -4,6 +4,7 @@ said of each topic stays true of both."""
 from __future__ import annotations
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from households.history.models import (
@@ -15,6 +16,7 @@ from households.history.models import (
 )
 from households.submissions.models import Refiling, Submission
 from tests.households.history.conftest import Chart, entries_on
+from tests.households.submissions.test_refiling import at_once, refile
 from tests.moving import Mover, front_desk, owner, page_of
 from tests.pages import text_of
 
@@ -324,3 +326,43 @@ def test_who_sees_no_history_moves_none(mia, cast):
         assert answer.status_code == 403
         assert "Penicillin" not in answer.content.decode()
     assert allergies(cast.leo) == []
+
+
+# --- whole or not at all --------------------------------------------------------------
+
+
+def test_a_failure_at_the_end_leaves_both_lists_as_they_were(mia, leo, cast):
+    """The last thing written is the trail, which the database does not take without a reason."""
+    leo.send("allergies/", answer="none")
+    mia.add("allergies", substance="Penicillin")
+
+    def everything() -> list:
+        entries = Allergy.objects.values_list("member", "substance", "status", "version")
+        states = SectionState.objects.order_by("pk").values_list("member", "answer", "version")
+        decisions = EntryChange.objects.values_list("member", "decision")
+        return [*entries, *states, *decisions, Submission.objects.count()]
+
+    before = everything()
+    with pytest.raises(IntegrityError, match="refiled_with_a_reason"), transaction.atomic():
+        refile(cast, sent_by(cast.mia), cast.leo, reason="")
+    assert everything() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_moved_while_a_colleague_accepts(mia, desk, staff, cast):
+    mia.add("allergies", substance="Penicillin")
+    change = EntryChange.objects.select_related("submission", "member").get()
+    desk.page_of(change)
+    preview = staff.preview(sent_by(cast.mia), cast.leo)
+    accepted, moved = at_once(
+        lambda: desk.accept(change).status_code,
+        lambda: staff.confirm(change.submission, preview).status_code,
+    )
+    entry = Allergy.objects.for_member(cast.mia).get()
+    change.refresh_from_db()
+    if moved == 302:
+        assert (entry.status, entry.is_confirmed, change.decision) == ("error", False, "replaced")
+        assert allergies(cast.leo) == [("Penicillin", "active")]
+    else:
+        assert (moved, accepted, change.decision) == (409, 302, "accepted")
+        assert (entry.status, allergies(cast.leo)) == ("active", [])

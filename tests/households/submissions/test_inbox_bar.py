@@ -196,7 +196,7 @@ def test_accepting_all_of_it_opens_the_next(desk, cast, sent):
     details, paper = sent.details(parts=2), sent.document()
     page = first(desk)
     assert page.pk == details.pk
-    page = page.press("accept-all", then="next")
+    page = page.press("accept-all", then_next="1")
     assert page.pk == paper.pk
     assert "2 parts accepted." in page.words
     details.refresh_from_db()

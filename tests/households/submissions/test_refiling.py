@@ -314,7 +314,7 @@ def test_the_trail(paper, staff, cast):
     document = Document.objects.get()
     page = text_of(staff.client.get(f"/admin/documents/document/{document.pk}/change/"))
     assert "Moved from Mia Rivera (“Mimi”), 2016/04/27 to Leo Rivera, 2018/09/03 by desk@" in page
-    assert f"because: {REASON}" in page
+    assert f"because: “{REASON}”." in page
     assert "filled in by Elena Rivera (the patient)" in page
     listed = text_of(staff.client.get("/admin/submissions/refiling/"))
     assert "Mia Rivera" in listed and "Leo Rivera" in listed
@@ -531,3 +531,38 @@ def test_ids_of_others_are_not_in_addresses(paper, staff, cast):
     for word in ("Leo", "Mia", "rivera", str(cast.leo.public_id), REASON):
         assert word not in said
     assert uuid.UUID(str(paper.public_id))
+
+
+# --- pages that were opened before ----------------------------------------------------
+
+
+def pressed(staff: Mover, page: Any, action: str, **typed: Any) -> Any:
+    """Press the button of a page that was opened before, with all that stood in its form."""
+    (form,) = [
+        form
+        for form in lxml.html.fromstring(page.content.decode()).forms
+        if (form.get("action") or "").partition("?")[0].endswith(action)
+    ]
+    fields = {**dict(form.form_values()), **typed}
+    return staff.client.post(form.get("action"), fields, follow=True)
+
+
+@pytest.mark.parametrize(
+    ("action", "typed"),
+    [
+        ("/document/{}/file/", {}),
+        ("/submission/{}/file/", {}),
+        ("/document/{}/return/", {"words": "Mia's name is not on it."}),
+    ],
+)
+def test_a_button_on_the_page_of_the_wrong_person_does_nothing(paper, cast, action, typed):
+    """What staff read was said of Mia: nothing is filed for Leo, and his family reads no word of it."""
+    boss, document = owner(), Document.objects.get()
+    page = boss.client.get(f"/admin/documents/document/{document.pk}/change/")
+    boss.move(paper, cast.leo)
+    number = document.pk if "document" in action else paper.pk
+    answer = pressed(boss, page, action.format(number), **typed)
+    assert "this was moved to another person" in text_of(answer)
+    assert "Leo Rivera, 2018/09/03" in text_of(answer)
+    paper.refresh_from_db()
+    assert (paper.status, paper.reason) == ("seen", "")
