@@ -209,7 +209,7 @@ def test_the_index_is_grouped_by_job(cast, client):
     for entry in [
         "Members",
         "Household accounts",
-        "Submissions",
+        "Changes of details",
         "Documents",
         "Requests for documents",
         "Kinds of documents",
