@@ -101,13 +101,16 @@ def _parts(key: str) -> tuple[str, str]:
 def _rank(local: str, domain: str, other: str) -> int | None:
     """The smaller, the nearer; None for what is not near."""
     other_local, other_domain = _parts(other)
-    of_domain = min(5, distance(domain, other_domain)) if domain != other_domain else 0
     bare, other_bare = _bare(local), _bare(other_local)
-    if bare == other_bare:
-        return of_domain
-    of_local = distance(bare, other_bare)
     allowed = 1 if len(local) < 6 else 2
-    if of_local > allowed or of_domain > 2:
+    # The cheap question first: of most it is answered by the length.
+    if abs(len(bare) - len(other_bare)) > allowed:
+        return None
+    of_local = distance(bare, other_bare) if bare != other_bare else 0
+    if of_local > allowed:
+        return None
+    of_domain = min(5, distance(domain, other_domain)) if domain != other_domain else 0
+    if of_local and of_domain > 2:
         return None
     return 2 * of_local + of_domain
 

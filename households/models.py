@@ -349,17 +349,23 @@ class Member(models.Model):
             update_fields = {*update_fields, *self.DERIVED}
         super().save(*args, update_fields=update_fields, **kwargs)
 
-    def set_keys(self, adult_age: int | None = None) -> None:
+    def set_keys(
+        self, adult_age: int | None = None, people_on: Mapping[str, int] | None = None
+    ) -> None:
         """Derive the columns of DERIVED. Bulk writes call it themselves, with the practice's age of an
-        adult. An email that nobody can be mailed at gives no key, and so no portal access."""
+        adult, and with how many people each email key will have. An email that nobody can be mailed at
+        gives no key, and so no portal access."""
         email_key_before = self.email_key
         try:
             self.email_key = usable_email_key(self.email)
         except ValidationError:
             self.email_key = ""
         if self.email_key != email_key_before:
-            # Another login: who came to it as a child, and what they agreed to, begins anew.
-            self.on_email_since, self.consent_stands = database_today(), False
+            # Another login: who came to it as a child, and what they agreed to, begins anew. But a family
+            # that changes its email together does not open by that an adult who has not agreed.
+            if not (self.waits_for_consent and self._shares_email(people_on)):
+                self.on_email_since = database_today()
+            self.consent_stands = False
         self.consent_needed_from = self._consent_needed_from(adult_age)
         self.first_name_key = name_key(self.first_name)
         self.preferred_name_key = name_key(self.preferred_name)
@@ -374,6 +380,13 @@ class Member(models.Model):
             return None  # whatever the setting is, which is not asked for then
         adult_on = birthdays.birthday_at(born, adult_age_now() if adult_age is None else adult_age)
         return adult_on if adult_on > self.on_email_since else None
+
+    def _shares_email(self, people_on: Mapping[str, int] | None) -> bool:
+        if not self.email_key:
+            return False
+        if people_on is not None:
+            return people_on.get(self.email_key, 0) > 1
+        return Member.objects.filter(email_key=self.email_key).exclude(pk=self.pk).exists()
 
     @property
     def waits_for_consent(self) -> bool:

@@ -25,6 +25,12 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["member_id", "-id"], name="audit_member"),
             models.Index(fields=["account_id", "-id"], name="audit_account"),
+            models.Index(
+                fields=["staff_id", "-id"],
+                name="audit_staff",
+                condition=models.Q(staff_id__isnull=False),
+            ),
+            models.Index(fields=["action", "-id"], name="audit_action"),
             # What was tried with an address, on file or not (accounts/emails.py email_mark).
             models.Index(
                 fields=["object_id", "-id"],

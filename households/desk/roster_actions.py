@@ -113,8 +113,8 @@ def is_stopped(row: RosterImport) -> bool:
     is over."""
     if row.state not in _WORKED_ON:
         return False
-    status = DBTaskResult.objects.filter(pk=row.task_id).values_list("status", flat=True).first()
-    if status in {"READY", "RUNNING"}:
+    alive = DBTaskResult.objects.filter(status__in=["READY", "RUNNING"])
+    if row.task_id is not None and alive.filter(pk=row.task_id).exists():
         return False
     # It may have come to its end since the row was read.
     row.refresh_from_db()

@@ -80,6 +80,20 @@ def access_in_words(facts: dict[str, Any]) -> str:
         words.append(
             text % {"email": facts["gains"], "others": _others(facts.get("others_joined", 0))}
         )
+    if charts := facts.get("open_charts"):
+        text = ngettext(
+            "open in %(count)d browser now: closed",
+            "open in %(count)d browsers now: closed",
+            charts,
+        )
+        words.append(text % {"count": charts})
+    if sessions := facts.get("open_sessions"):
+        text = ngettext(
+            "%(count)d session of the old login: ended",
+            "%(count)d sessions of the old login: ended",
+            sessions,
+        )
+        words.append(text % {"count": sessions})
     return "; ".join(words)
 
 

@@ -98,7 +98,10 @@ class DocumentRequest(MemberOwned):
         verbose_name = _("request for a document")
         verbose_name_plural = _("requests for documents")
         ordering = [models.F("due_on").asc(nulls_last=True), "pk"]
-        indexes = [models.Index(fields=["member", "closed_at"], name="document_request_member")]
+        indexes = [
+            models.Index(fields=["member", "closed_at"], name="document_request_member"),
+            models.Index(fields=["-asked_at", "-id"], name="document_request_list"),
+        ]
 
     def __str__(self) -> str:
         return f"Request for a document {self.public_id}"

@@ -85,6 +85,9 @@ class DocumentRequestAdmin(MemberOwnedAdmin):
             .prefetch_related("documents__submission")
         )
 
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        return ["-asked_at", "-pk"]
+
     @admin.display(description=gettext_lazy("due"), ordering="due_on")
     def due(self, asked: DocumentRequest) -> str:
         return year_first(asked.due_on)

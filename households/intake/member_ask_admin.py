@@ -51,7 +51,7 @@ class MemberAskAdmin(MemberOwnedAdmin, AskingAdmin):
         return super().get_queryset(request).select_related("questionnaire", "asked_by")
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        return [models.F("ended_at").asc(nulls_first=True), "-asked_at", "-pk"]
+        return ["-asked_at", "-pk"]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         shown = super().get_changelist_instance(request)

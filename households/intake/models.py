@@ -222,6 +222,7 @@ class MemberAsk(Asking, MemberOwned):
     class Meta(Asking.Meta):
         verbose_name = _("request for a form, to one person")
         verbose_name_plural = _("requests for forms, to one person")
+        indexes = [models.Index(fields=["-asked_at", "-id"], name="member_ask_list")]
 
 
 class QuestionnaireResponseQuerySet(MemberOwnedQuerySet):

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Count
 
+from accounts.emails import email_key
 from accounts.models import HouseholdSession
 from households.close_emails import provider_meant
 from households.matching import name_key
@@ -43,6 +44,8 @@ class Change:
 class Plan:
     stamp: tuple[object, ...]
     adult_age: int
+    # How many people each email will have.
+    people_on: Counter[str] = field(default_factory=Counter)
     created: list[Member] = field(default_factory=list)
     # Members whose noted values are over, with those that are left: the list has caught up.
     caught_up: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
@@ -64,7 +67,9 @@ class Plan:
         for change in self.changes:
             values = [(name, getattr(change.member, name)) for name in sorted(change.fields)]
             written.update(repr((change.pk, values)).encode("utf-8", "surrogatepass"))
-        others = (self.caught_up, self.unchanged, self.refused, self.access_changes)
+        # Not which browsers have a chart open: that comes and goes, and is no part of what is agreed to.
+        access = [replace(one, open_charts=0, open_sessions=0) for one in self.access_changes]
+        others = (self.caught_up, self.unchanged, self.refused, access)
         written.update(repr((others, self.moved, self.joined)).encode("utf-8", "surrogatepass"))
         return written.hexdigest()
 
@@ -85,6 +90,7 @@ def make_plan(rows: list[CleanRow], practice_emails: set[str]) -> Plan:
     plan = Plan(known_now.stamp, adult_age=adult_age_now())
     people: dict[str, Person] = {}
     pairs = _told_apart(rows, known_now, plan)
+    plan.people_on = _people_on(pairs, known_now)
     for chunk in _chunks(pairs):
         stored = {
             values.pop("pk"): values
@@ -129,6 +135,17 @@ def _told_apart(
     ]
 
 
+def _people_on(pairs: list[tuple[CleanRow, Known | None]], known_now: OnFile) -> Counter[str]:
+    in_file = {known.pk for _row, known in pairs if known}
+    people_on = Counter(
+        known.email_key for known in known_now.by_patient_id.values() if known.pk not in in_file
+    )
+    for row, known in pairs:
+        typed = row.values.get("email")
+        people_on[known.email_key if typed is None and known else email_key(typed or "")] += 1
+    return people_on
+
+
 def _chunks(pairs: list[Any]) -> Iterator[list[Any]]:
     iterator = iter(pairs)
     while chunk := list(itertools.islice(iterator, CHUNK)):
@@ -138,7 +155,7 @@ def _chunks(pairs: list[Any]) -> Iterator[list[Any]]:
 def _create(row: CleanRow, plan: Plan) -> Member:
     values = {name: value for name, value in row.values.items() if name != "patient_id"}
     member = Member(patient_id=row.patient_id, **values)
-    member.set_keys(plan.adult_age)
+    member.set_keys(plan.adult_age, plan.people_on)
     plan.created.append(member)
     for name, kind in (("date_of_birth", "missing_dob"), ("email", "missing_email")):
         if name not in values:
@@ -165,7 +182,7 @@ def _change(row: CleanRow, pk: int, stored: dict[str, Any], plan: Plan) -> Membe
     left = {name: value for name, value in noted.items() if name not in values}
     # Without its pk and public id: it is written by its patient_id, see applying.
     member = Member(**{**stored, **values, "list_values": left})
-    member.set_keys(plan.adult_age)
+    member.set_keys(plan.adult_age, plan.people_on)
     if newer:
         plan.entries.append(
             Entry(

@@ -194,6 +194,17 @@ def test_another_email_begins_anew(ava):
     assert opened_by(ava) == "ava@example.org"
 
 
+def test_on_an_email_that_others_have_who_waits_goes_on_waiting(cast, ava):
+    """The whole family changes its email: that opens nobody who has not agreed."""
+    days_pass(ava, 1)
+    for one in (cast.elena, Member.objects.get(pk=ava.pk)):
+        one.email = "rivera-new@example.org"
+        one.save()
+    ava.refresh_from_db()
+    assert ava.email_key == "rivera-new@example.org"
+    assert opened_by(ava) == ""
+
+
 def test_a_consent_is_for_one_email_and_not_for_the_next(cast, ava, staff):
     days_pass(ava, 1)
     assert record(staff, ava).status_code == 302

@@ -6,7 +6,7 @@ to a row reads like a GET.
 """
 
 EXPECTED: dict[str, tuple[str, str]] = {
-    "help_text": ("nfcao", "nfcao"),
+    "help_text": ("nfcao", ""),
     "record": ("fcao", ""),
     "record_fhir": ("cao", ""),
     "record_pdf": ("cao", ""),
@@ -68,9 +68,9 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "households_practice_change": ("ao", "o"),
     "submissions_submission_changelist": ("fcao", "fcao"),
     "submissions_submission_add": ("", ""),
-    "submissions_submission_history": ("cao", "cao"),
+    "submissions_submission_history": ("fcao", "fcao"),
     "submissions_submission_delete": ("", ""),
-    "submissions_submission_change": ("cao", "cao"),
+    "submissions_submission_change": ("fcao", "fcao"),
     "documents_documentrequest_ask": ("fco", "fco"),
     "documents_documentrequest_close": ("", "fco"),
     "documents_documentrequest_changelist": ("fcao", "fcao"),
@@ -218,13 +218,13 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "desk_rosterimport_history": ("ao", "ao"),
     "desk_rosterimport_delete": ("", ""),
     "desk_rosterimport_change": ("ao", ""),
-    "households_practice_preview": ("ao", ""),
+    "households_practice_preview": ("", "o"),
     "households_practice_logo": ("o", "o"),
     "desk_staffmailsubscription_changelist": ("ao", "o"),
     "desk_staffmailsubscription_add": ("", ""),
-    "desk_staffmailsubscription_history": ("ao", ""),
+    "desk_staffmailsubscription_history": ("", ""),
     "desk_staffmailsubscription_delete": ("", ""),
-    "desk_staffmailsubscription_change": ("ao", ""),
+    "desk_staffmailsubscription_change": ("", ""),
     "login": ("-", "-"),
     "logout": ("-", "-"),
 }

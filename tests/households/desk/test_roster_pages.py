@@ -22,6 +22,7 @@ from households.desk import roster_actions, roster_files, roster_tasks
 from households.desk.models import RosterImport, RosterLine
 from households.models import Member
 from portal.management.commands.serve import make_ready_again
+from tests.cast import pick, sign_in
 from tests.pages import fields_of, text_of
 
 ADD = "/admin/desk/rosterimport/add/"
@@ -207,6 +208,26 @@ def test_somebody_elses_save_that_does_not_matter_stops_nothing(cast, staff, che
     confirm(staff, page)
     run_tasks()
     assert row().state == "imported"
+
+
+def test_a_chart_that_a_family_opens_meanwhile_stops_nothing_and_is_closed(
+    cast, staff, checked, run_tasks
+):
+    family = Client()
+    sign_in(family, "rivera@example.org")
+    first = pick(family, "Leo", "2018/09/03")
+    page = checked(
+        HEADER + f"{cast.leo.patient_id},,Leo,Rivera,2018-09-03,new@example.org,active\n"
+    )
+    assert "open in 1 browser now: closed" in text_of(staff.get(page))
+    other = Client()
+    sign_in(other, "rivera@example.org")
+    second = pick(other, "Leo", "2018/09/03")
+    confirm(staff, page, read_access="1")
+    run_tasks()
+    assert row().state == "imported"
+    assert family.get(f"/for/{first}/").headers["Location"] == "/who/"
+    assert other.get(f"/for/{second}/").headers["Location"] == "/who/"
 
 
 def test_other_bytes_than_were_sent_are_never_imported(staff, checked, run_tasks):

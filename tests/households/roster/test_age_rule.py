@@ -74,3 +74,22 @@ def test_a_birth_date_corrected_by_the_list_moves_the_day(run_rows):
     run_rows(AVA.replace(str(TODAY), str(TODAY + 9 * DAY)), LEO)
     ava = Member.objects.get(patient_id="P1")
     assert ava.consent_needed_from == birthday_at(TODAY + 9 * DAY, 18)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_family_that_changes_its_email_together_opens_nobody_who_waits(run_rows, order):
+    run_rows(AVA, LEO)
+    came_as_a_child()
+    rows = [row.replace("rivera@", "new@") for row in (AVA, LEO)]
+    run_rows(*rows[::order])
+    ava = Member.objects.get(patient_id="P1")
+    assert ava.email_key == "new@example.org"
+    assert ava.waits_for_consent
+    assert not Member.objects.get(patient_id="P2").waits_for_consent
+
+
+def test_beside_somebody_on_file_who_is_not_in_the_list_who_waits_goes_on_waiting(run_rows):
+    run_rows(AVA, LEO.replace("rivera@", "father@"))
+    came_as_a_child()
+    run_rows(AVA.replace("rivera@", "father@"))
+    assert Member.objects.get(patient_id="P1").waits_for_consent
