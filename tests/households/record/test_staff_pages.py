@@ -163,7 +163,7 @@ def test_always_the_same_number_of_queries(rich, cast, staff, django_assert_num_
 
     Practice.remembered()
     staff.get(page_of(cast.mia))
-    with django_assert_num_queries(24):
+    with django_assert_num_queries(29):
         staff.get(page_of(cast.mia))
-    with django_assert_num_queries(24):
+    with django_assert_num_queries(29):
         staff.get(page_of(cast.elena))
