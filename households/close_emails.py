@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
+from functools import lru_cache
 
 from accounts.models import HouseholdAccount
 from households.search import starts_with
@@ -38,6 +39,7 @@ _PER_LOOK_UP = 100
 _SHORTEST_PREFIX = 3
 
 
+@lru_cache(maxsize=1000)  # a patient list asks of the same few domains again and again
 def provider_meant(domain: str) -> str:
     """The domain that `domain` is a slip of; "" when it is one itself, or like none.
 
@@ -51,7 +53,8 @@ def provider_meant(domain: str) -> str:
     if mended in PROVIDERS:
         return mended
     # Of the short ones too many are one letter apart.
-    near = (one for one in PROVIDERS if len(one) > 7 and distance(one, mended) == 1)
+    long_ones = (one for one in PROVIDERS if len(one) > 7 and abs(len(one) - len(mended)) <= 1)
+    near = (one for one in long_ones if distance(one, mended) == 1)
     return next(near, "" if mended == domain else mended)
 
 
