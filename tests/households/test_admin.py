@@ -132,7 +132,7 @@ def test_the_list_shows_the_facts_and_costs_the_same_at_any_length(
         assert shown in text
     with CaptureQueriesContext(connection) as counted:
         staff.get(MEMBERS)
-    assert len(counted) <= 8
+    assert len(counted) <= 10  # four of them for what waits, in the head of the page
     Member.objects.bulk_create(_many(45))
     with django_assert_num_queries(len(counted)) as counted:
         answer = staff.get(MEMBERS)
@@ -469,7 +469,6 @@ def test_the_list_says_state_and_people_and_costs_the_same_at_any_length(
     [
         ("ready", {"chen@example.org", "nurse@example.org", "rivera@example.org"}),
         ("paused", {"okafor@example.org"}),
-        ("nobody", {"gone@example.org"}),
         ("never", set()),
     ],
 )

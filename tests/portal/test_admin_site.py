@@ -217,8 +217,12 @@ def test_the_index_is_grouped_by_job(cast, client):
     ]:
         assert entry in text
     assert "View site" not in text
-    listed = [model["name"] for group in answer.context_data["app_list"] for model in group["models"]]
-    assert not [name for name in listed if "task" in name.lower()], "the queue's rows hold addresses"
+    listed = [
+        model["name"] for group in answer.context_data["app_list"] for model in group["models"]
+    ]
+    assert not [name for name in listed if "task" in name.lower()], (
+        "the queue's rows hold addresses"
+    )
 
 
 def test_the_queues_own_pages_are_not_mounted(cast, client):

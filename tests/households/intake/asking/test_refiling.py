@@ -77,7 +77,7 @@ def test_asked_again_of_the_one_and_answered_for_the_other(forms, staff, mia, le
     assert (response.submission.seen_at, response.submission.filed_at) == (None, None)
     assert mia.get(f"{response.public_id}/").status_code == 404
     assert mia.client.post(mia.at(f"{response.public_id}/correct/")).status_code == 404
-    assert leo.get(f"{response.public_id}/").status_code == 200
+    assert "the practice moved it here" in text_of(leo.get(f"{response.public_id}/"))
     assert "Elena Rivera" not in response.submission.filler
     assert "a form that was sent here by mistake" in home_of(mia)
     assert "Moved here by the practice: a form" in home_of(leo)
@@ -268,6 +268,9 @@ def test_its_files_go_along_and_never_alone(staff, mia, leo, cast, run_tasks):
         page = f"/for/{filler.key}/documents/{document.public_id}/"
         assert filler.client.get(page).status_code == status
     assert "rash.png" in text_of(leo.get(f"{response.public_id}/"))
+    # One thing was moved, whatever went with it.
+    assert home_of(leo).count("Moved here by the practice") == 1
+    assert home_of(mia).count("Moved by the practice") == 1
     page = staff.client.get(f"/admin/intake/questionnaireresponse/{response.pk}/change/")
     assert f"/admin/documents/document/{document.pk}/change/" in page.content.decode()
     assert "It is an answer in the form" in staff.refused(document.submission, cast.mia)
