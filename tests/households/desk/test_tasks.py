@@ -321,12 +321,12 @@ def test_the_page_costs_the_same_with_many(staff, cast, django_assert_max_num_qu
     turning(12, 1)
     types("rivera@example.org", "Leopold", "2018/09/03", times=2)
     staff.get(TASKS)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         staff.get(TASKS)
     for number in range(9):
         turning(12, number, f"Kim{number}")
         types("rivera@example.org", f"Leopold{number}", "2018/09/03", times=2)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         assert len(tasks(staff)) == 20
 
 
