@@ -240,6 +240,7 @@ class Refiling(MemberOwned):
         verbose_name = _("moved thing")
         ordering = ["-at", "-pk"]
         indexes = [
+            models.Index(fields=["-at", "-id"], name="refiling_latest"),
             models.Index(fields=["member", "-at"], name="refiling_to"),
             models.Index(fields=["from_member", "-at"], name="refiling_from"),
         ]

@@ -268,6 +268,9 @@ def test_its_files_go_along_and_never_alone(staff, mia, leo, cast, run_tasks):
         page = f"/for/{filler.key}/documents/{document.public_id}/"
         assert filler.client.get(page).status_code == status
     assert "rash.png" in text_of(leo.get(f"{response.public_id}/"))
+    # One thing was moved, whatever went with it.
+    assert home_of(leo).count("Moved here by the practice") == 1
+    assert home_of(mia).count("Moved by the practice") == 1
     page = staff.client.get(f"/admin/intake/questionnaireresponse/{response.pk}/change/")
     assert f"/admin/documents/document/{document.pk}/change/" in page.content.decode()
     assert "It is an answer in the form" in staff.refused(document.submission, cast.mia)
