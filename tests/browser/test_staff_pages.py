@@ -20,7 +20,7 @@ NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
 # A page that families see, as they see it.
 NOT_STAFFS = ("/preview/", "/handout/")
 MOST_PAGES = 140
-pytestmark = pytest.mark.timeout(300)  # a portal of its own, and every page of it
+pytestmark = pytest.mark.timeout(600)  # a portal of its own, and every page of it
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,7 @@ WHOSE = {
     "/admin/tasks/birthday/": "households.member",
     "/admin/consent/": "households.member",
     "/admin/demographics/detailchange/on-file/": "households.member",
+    "/admin/intake/questionnaireresponse/preview/": "intake.questionnaireversion",
 }
 
 
