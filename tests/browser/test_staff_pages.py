@@ -81,7 +81,7 @@ def test_every_page_of_staff(demo: Portal, staff: Page):
             if parts.path.endswith(NOT_STAFFS) or shape(parts.path) in seen:
                 continue
             seen.add(shape(parts.path))
-            waiting.append(parts.path)
+            waiting.append(f"{parts.path}?{parts.query}" if parts.query else parts.path)
     assert wrong == []
     assert len(visited) > 60, visited
     assert not waiting
