@@ -1,4 +1,4 @@
-"""`make bench-staff`: server time of the staff's lists at the size of a very large practice.
+"""`make bench-staff`: processor time of the staff's lists at the size of a very large practice.
 
 Fills the database of DATABASE_URL (or SQLite in a folder of its own) with made-up members, logins,
 submissions of every kind and audit entries, asks for every list with every filter, order, page and search

@@ -20,7 +20,7 @@ NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
 # A page that families see, as they see it.
 NOT_STAFFS = ("/preview/", "/handout/")
 MOST_PAGES = 140
-pytestmark = pytest.mark.timeout(300)  # a portal of its own, and every page of it
+pytestmark = pytest.mark.timeout(600)  # a portal of its own, and every page of it
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_every_page_of_staff(demo: Portal, staff: Page):
             if parts.path.endswith(NOT_STAFFS) or shape(parts.path) in seen:
                 continue
             seen.add(shape(parts.path))
-            waiting.append(parts.path)
+            waiting.append(f"{parts.path}?{parts.query}" if parts.query else parts.path)
     assert wrong == []
     assert len(visited) > 60, visited
     assert not waiting

@@ -32,6 +32,8 @@ WHOSE = {
     "/admin/tasks/miss/": "households.pickermiss",
     "/admin/tasks/birthday/": "households.member",
     "/admin/consent/": "households.member",
+    "/admin/demographics/detailchange/on-file/": "households.member",
+    "/admin/intake/questionnaireresponse/preview/": "intake.questionnaireversion",
 }
 
 
