@@ -86,7 +86,12 @@ class _RefilePages:
     # --- to whom ----------------------------------------------------------------------
 
     def choose(
-        self, form: RefileForm, *, found: list[Member] | None = None, status: int = 200
+        self,
+        form: RefileForm,
+        *,
+        found: list[Member] | None = None,
+        nobody_found: bool = False,
+        status: int = 200,
     ) -> HttpResponse:
         self._record("refile")
         context = {
@@ -94,6 +99,7 @@ class _RefilePages:
             "form": form,
             "offers_search": self._is_owner,
             "found": found,
+            "nobody_found": nobody_found,
             "nobody_else": not self.people,
         }
         return self._page("admin/submissions/refile.html", context, status=status)
@@ -109,10 +115,9 @@ class _RefilePages:
                 pk=self._submission.member_id
             )
             found = list(others[:_MOST_FOUND])
-        form = RefileForm(
-            people=found, initial={"reason": self._request.POST.get("reason", "")[:400]}
-        )
-        return self.choose(form, found=found)
+        if not found:
+            return self.choose(RefileForm(people=self.people), nobody_found=True)
+        return self.choose(RefileForm(people=found), found=found)
 
     def _to(self) -> Member:
         """The person that was posted, asked for among those that this staff member may choose from. Raises

@@ -411,6 +411,7 @@ def test_an_owner_finds_somebody_and_says_it_twice(paper, mia, cast):
     document = Document.objects.get()
     nobody = boss.client.post(page_of(paper), {"search": "1", "words": ""})
     assert "Nobody was found" in text_of(nobody)
+    assert "Leo Rivera" in text_of(nobody)  # the household is still there to choose from
     found = boss.client.post(page_of(paper), {"search": "1", "words": "okafor, ada"})
     assert "Ada Okafor, 1979/11/30" in text_of(found)
     first = boss.preview(paper, cast.ada)
