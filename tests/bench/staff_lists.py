@@ -148,6 +148,7 @@ def fill(members: int, tell: Callable[[str], None] = print) -> None:
                 "file": f"d/{n}",
                 "size": 100_000,
                 "content_type": "application/pdf",
+                "request_id": n // 4 + 1 if n % 8 == 0 else None,
             },
         ),
     )
