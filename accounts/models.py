@@ -15,6 +15,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractBaseUser, Group, PermissionsMixin
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -50,6 +51,15 @@ class HouseholdAccount(models.Model):
         return bool(self.password)
 
 
+def longest_idle() -> timedelta:
+    """How long a session may be unused, whatever the practice says."""
+    return timedelta(seconds=settings.IDLE_SECONDS)
+
+
+def longest_session() -> timedelta:
+    return timedelta(seconds=settings.ABSOLUTE_SECONDS)
+
+
 class HouseholdSessionQuerySet(models.QuerySet["HouseholdSession"]):
     def open(self) -> HouseholdSessionQuerySet:
         """Sessions that may still be used: not ended, not idle too long, not older than allowed."""
@@ -57,8 +67,8 @@ class HouseholdSessionQuerySet(models.QuerySet["HouseholdSession"]):
         return self.filter(
             ended_at=None,
             account__is_active=True,
-            last_seen_at__gt=now - timedelta(seconds=settings.IDLE_SECONDS),
-            signed_in_at__gt=now - timedelta(seconds=settings.ABSOLUTE_SECONDS),
+            last_seen_at__gt=now - Least(models.F("idle_limit"), longest_idle()),
+            signed_in_at__gt=now - Least(models.F("age_limit"), longest_session()),
         )
 
 
@@ -79,6 +89,9 @@ class HouseholdSession(models.Model):
     token_hash = models.CharField(max_length=64, unique=True)
     signed_in_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
+    # How long it may be unused, and how long it may last: what the practice said when it began.
+    idle_limit = models.DurationField(default=longest_idle)
+    age_limit = models.DurationField(default=longest_session)
     ended_at = models.DateTimeField(null=True)
     end = models.CharField(max_length=12, choices=End, blank=True)
     client_address = models.GenericIPAddressField(null=True)
@@ -91,6 +104,14 @@ class HouseholdSession(models.Model):
 
     def __str__(self) -> str:
         return f"Household session {self.pk}"
+
+    @property
+    def longest_idle(self) -> timedelta:
+        return min(self.idle_limit, longest_idle())
+
+    @property
+    def longest(self) -> timedelta:
+        return min(self.age_limit, longest_session())
 
 
 class PasswordLinkQuerySet(models.QuerySet["PasswordLink"]):

@@ -19,6 +19,10 @@ class PracticeFile(Protocol):
     def mail_facts(self) -> dict[str, str]:
         """The practice's `name`, `phone` and mail `sender`, for mails."""
 
+    def time_outs(self) -> tuple[int | None, int | None]:
+        """After how many minutes an unused sign-in ends, and after how many hours any sign-in of a family;
+        None where the practice leaves it at the portal's own limits, which it can only shorten."""
+
 
 _answers: list[PracticeFile] = []
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from ipaddress import IPv6Address, ip_address
 from typing import Any, TypeAlias
 
@@ -19,9 +20,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts import audit
+from accounts import audit, practice_file
 from accounts.compiled import Compiled
-from accounts.models import HouseholdAccount, HouseholdSession
+from accounts.models import (
+    HouseholdAccount,
+    HouseholdSession,
+    longest_idle,
+    longest_session,
+)
 from accounts.requests import PortalRequest
 
 End = HouseholdSession.End
@@ -83,12 +89,13 @@ def _resolve(request: PortalRequest, token: str) -> None:
             session.end = over
         return
     request.household_session = session
-    request.idle_seconds = settings.IDLE_SECONDS
+    idle_seconds = session.longest_idle.total_seconds()
+    request.idle_seconds = int(idle_seconds)
     if _nobody_asked(request):
         return
     now = timezone.now()
     # Written at most every few seconds: a page with pictures is one use, not twenty.
-    if (now - session.last_seen_at).total_seconds() > min(30, settings.IDLE_SECONDS / 20):
+    if (now - session.last_seen_at).total_seconds() > min(30, idle_seconds / 20):
         HouseholdSession.objects.filter(pk=session.pk, ended_at=None).update(last_seen_at=now)
 
 
@@ -108,9 +115,9 @@ def _why_over(session: HouseholdSession) -> str:
         return session.end
     if not session.account.is_active:
         return End.PAUSED
-    if (now - session.signed_in_at).total_seconds() >= settings.ABSOLUTE_SECONDS:
+    if now - session.signed_in_at >= session.longest:
         return End.TOO_OLD
-    if (now - session.last_seen_at).total_seconds() >= settings.IDLE_SECONDS:
+    if now - session.last_seen_at >= session.longest_idle:
         return End.IDLE
     return ""
 
@@ -137,7 +144,10 @@ def start(
             request=request,
         )
     token = secrets.token_urlsafe(32)
+    idle_minutes, hours = practice_file.ask().time_outs()
     session = HouseholdSession.objects.create(
+        idle_limit=timedelta(minutes=idle_minutes) if idle_minutes else longest_idle(),
+        age_limit=timedelta(hours=hours) if hours else longest_session(),
         account=account,
         token_hash=_hash(token),
         client_address=request.client_address,

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts import audit, throttle
+from accounts import audit, practice_file, throttle
 from accounts.emails import email_key
 from accounts.models import StaffAccount
 from accounts.passwords import TooBusy, normalised, one_of_few
@@ -102,13 +102,20 @@ def is_signed_in(request: HttpRequest) -> bool:
     is changed. Before a form is taken in; whoever acts on the form asks `request.user`."""
     session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     now = time.time()
+    idle = min(session.get("idle", settings.IDLE_SECONDS), settings.IDLE_SECONDS)
     return SESSION_KEY in session and not _is_over(
-        now, session.get("began", now), session.get("seen", now)
+        now, session.get("began", now), session.get("seen", now), idle
     )
 
 
-def _is_over(now: float, began: float, seen: float) -> bool:
-    return now - seen > settings.IDLE_SECONDS or now - began > settings.STAFF_ABSOLUTE_SECONDS
+def _is_over(now: float, began: float, seen: float, idle: float) -> bool:
+    return now - seen > idle or now - began > settings.STAFF_ABSOLUTE_SECONDS
+
+
+def _idle_seconds() -> int:
+    """How long a sign-in that begins now may be unused."""
+    minutes, _hours = practice_file.ask().time_outs()
+    return minutes * 60 if minutes else settings.IDLE_SECONDS
 
 
 def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
@@ -121,9 +128,12 @@ def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
             now = time.time()
             began = request.session.setdefault("began", now)
             seen = request.session.setdefault("seen", now)
-            if _is_over(now, began, seen):
+            if "idle" not in request.session:
+                request.session["idle"] = _idle_seconds()
+            idle = min(request.session["idle"], settings.IDLE_SECONDS)
+            if _is_over(now, began, seen, idle):
                 logout(request)
-            elif now - seen > min(30, settings.IDLE_SECONDS / 20):
+            elif now - seen > min(30, idle / 20):
                 request.session["seen"] = now
         return get_response(request)
 

@@ -103,6 +103,24 @@ class Practice(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(366)],
         help_text=_("How long before such a birthday it stands among the tasks."),
     )
+    # Only shorter than whoever runs the portal has set (PORTAL_IDLE_SECONDS, PORTAL_ABSOLUTE_SECONDS).
+    idle_minutes = models.PositiveSmallIntegerField(
+        _("minutes unused"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(5)],
+        help_text=_(
+            "A sign-in that nobody uses ends after so long: of families and staff, from the next one on. "
+            "Two minutes before, families are asked whether they are still there."
+        ),
+    )
+    longest_hours = models.PositiveSmallIntegerField(
+        _("hours at most"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Any sign-in of a family ends after so long, from their next sign-in on."),
+    )
     languages = models.JSONField(_("languages"), default=languages_at_first)
     digest_hour = models.PositiveSmallIntegerField(
         _("hour of the daily mail"),

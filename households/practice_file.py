@@ -15,6 +15,11 @@ class HouseholdsPracticeFile:
         )
         return (Practice.load().name, *(name for row in names for name in row))
 
+    def time_outs(self) -> tuple[int | None, int | None]:
+        # As it was some seconds ago: a sign-in keeps what it began with anyway.
+        practice = Practice.remembered()
+        return practice.idle_minutes, practice.longest_hours
+
     def mail_facts(self) -> dict[str, str]:
         practice = Practice.load()
         return {

@@ -91,6 +91,21 @@ class PracticeForm(VersionedForm):
         usable_email_key(sender)
         return sender
 
+    def clean_idle_minutes(self) -> int | None:
+        return self._shorter("idle_minutes", settings.IDLE_SECONDS / 60, "PORTAL_IDLE_SECONDS")
+
+    def clean_longest_hours(self) -> int | None:
+        return self._shorter(
+            "longest_hours", settings.ABSOLUTE_SECONDS / 3600, "PORTAL_ABSOLUTE_SECONDS"
+        )
+
+    def _shorter(self, name: str, most: float, variable: str) -> int | None:
+        value: int | None = self.cleaned_data[name]
+        if value is not None and value > most:
+            text = _("At most %(most)g: whoever runs the portal has set that (%(variable)s).")
+            raise ValidationError(text % {"most": most, "variable": variable}, code="too-long")
+        return value
+
     def clean_name(self) -> str:
         name = " ".join(self.cleaned_data["name"].split())
         if not name.isprintable():
@@ -123,6 +138,7 @@ class PracticeAdmin(PortalModelAdmin):
             gettext_lazy("Ages"),
             {"fields": ("adult_age", "announced_ages", "announced_days_ahead")},
         ),
+        (gettext_lazy("Time-outs"), {"fields": ("idle_minutes", "longest_hours")}),
         (gettext_lazy("Mail to staff"), {"fields": ("digest_hour",)}),
     )
 
@@ -307,8 +323,7 @@ def _choices(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _time_outs() -> list[tuple[str, str, str]]:
-    """What whoever runs the portal has set, and by which variable: it decides who is signed in, so it is read
-    once when the portal starts, and no page may change it."""
+    """What whoever runs the portal has set, and by which variable. The practice can only shorten it."""
     minutes, hours = _("%(n)g minutes"), _("%(n)g hours")
     return [
         (

@@ -8,7 +8,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from accounts.models import HouseholdAccount, HouseholdSession
+from accounts.models import HouseholdAccount, HouseholdSession, StaffAccount
+from households.models import Practice
 from tests.cast import PASSWORD, pick, sign_in
 
 COOKIE = settings.FAMILY_COOKIE
@@ -58,6 +59,53 @@ def test_session_ends_after_a_day_of_work_however_busy(signed_in):
     rewind(signed_in_at=settings.ABSOLUTE_SECONDS + 1)
     assert signed_in.get(f"/for/{signed_in.key}/").status_code == 302
     assert HouseholdSession.objects.get().end == "too-old"
+
+
+@pytest.fixture
+def short_time_outs(db):
+    Practice.objects.create(pk=1, idle_minutes=5, longest_hours=2)
+
+
+def test_the_practice_makes_time_outs_shorter(short_time_outs, signed_in):
+    home = signed_in.get(f"/for/{signed_in.key}/")
+    assert b'data-idle-seconds="300"' in home.content
+    rewind(last_seen_at=295)
+    assert signed_in.get(f"/for/{signed_in.key}/").status_code == 200
+    rewind(last_seen_at=301)
+    assert not HouseholdSession.objects.open().exists()
+    assert signed_in.get(f"/for/{signed_in.key}/").status_code == 302
+    assert HouseholdSession.objects.get().end == "idle"
+
+
+def test_a_sign_in_is_no_older_than_the_practice_says(short_time_outs, signed_in):
+    rewind(signed_in_at=2 * 3600 - 5)
+    assert HouseholdSession.objects.open().exists()
+    assert signed_in.get(f"/for/{signed_in.key}/").status_code == 200
+    rewind(signed_in_at=10)
+    assert not HouseholdSession.objects.open().exists()
+    assert signed_in.get(f"/for/{signed_in.key}/").status_code == 302
+    assert HouseholdSession.objects.get().end == "too-old"
+
+
+def test_nobody_makes_time_outs_longer_than_the_portal_allows(signed_in, settings):
+    """Not the practice's row, and no session from before the limits were lowered."""
+    long_ago = HouseholdSession.objects.get()
+    long_ago.idle_limit, long_ago.age_limit = timedelta(days=9), timedelta(days=9)
+    long_ago.save()
+    rewind(last_seen_at=settings.IDLE_SECONDS + 1)
+    assert not HouseholdSession.objects.open().exists()
+    assert signed_in.get(f"/for/{signed_in.key}/").status_code == 302
+
+
+def test_staff_are_signed_out_as_soon_as_the_practice_says(short_time_outs, client):
+    StaffAccount.objects.create_superuser("nurse@example.org", PASSWORD)
+    client.post("/admin/login/", {"username": "nurse@example.org", "password": PASSWORD})
+    assert client.get("/admin/").status_code == 200
+    for unused, status in ((295, 200), (301, 302)):
+        session = client.session
+        session["seen"] -= unused
+        session.save()
+        assert client.get("/admin/").status_code == status
 
 
 def test_sign_out_kills_the_session_on_the_server(signed_in):

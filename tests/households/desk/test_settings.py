@@ -127,6 +127,22 @@ def test_everything_of_the_practice_is_set_here(staff):
     assert AuditEvent.objects.filter(action="staff-change", object_type="practice").exists()
 
 
+def test_time_outs_are_made_shorter_and_never_longer(staff):
+    save(staff, idle_minutes="10", longest_hours="4")
+    practice = Practice.objects.get()
+    assert (practice.idle_minutes, practice.longest_hours) == (10, 4)
+    answer = save(staff, idle_minutes="16", longest_hours="9")
+    page = text_of(answer)
+    assert "At most 15: whoever runs the portal has set that (PORTAL_IDLE_SECONDS)." in page
+    assert "At most 8: whoever runs the portal has set that (PORTAL_ABSOLUTE_SECONDS)." in page
+    assert "greater than or equal to 5" in text_of(save(staff, idle_minutes="4"))
+    practice.refresh_from_db()
+    assert (practice.idle_minutes, practice.longest_hours) == (10, 4)
+    save(staff, idle_minutes="", longest_hours="")
+    practice.refresh_from_db()
+    assert (practice.idle_minutes, practice.longest_hours) == (None, None)
+
+
 def test_a_time_zone_of_an_old_name_stays_what_it_is(staff):
     Practice.objects.create(pk=1, time_zone="US/Eastern")
     save(staff, name="Harbor")
