@@ -513,5 +513,5 @@ def change_person(practice: Practice, how: str) -> None:
     answer = form.typed({"_save": "Save"}).sent_by(practice.visitor)
     if answer.status == 200:
         (form,) = (f for f in forms_of(answer, person) if f.has("confirmed"))
-        answer = form.sent_by(practice.visitor)
+        answer = form.typed({"together": "yes"}).sent_by(practice.visitor)
     assert answer.status == 302, text_of(answer)
