@@ -5,9 +5,14 @@ Never made by hand; a view says in its signature which of them it counts on.
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from accounts.models import HouseholdSession
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form is filled with: what was posted, though it be nothing at all; None before."""
+    return request.POST if request.method == "POST" else None
 
 
 class PortalRequest(HttpRequest):

@@ -26,7 +26,7 @@ from accounts.forms import (
     SignInForm,
 )
 from accounts.models import HouseholdSession
-from accounts.requests import PortalRequest, SignedInRequest
+from accounts.requests import PortalRequest, SignedInRequest, posted
 
 # The opened link's token, kept by the browser for the one page that needs it, so that no address has it.
 _LINK_COOKIE = f"{settings.FAMILY_COOKIE}-link"
@@ -186,7 +186,7 @@ def password_choose(request: PortalRequest) -> HttpResponse:
     )
     if link is None or why_over:
         return _link_over(request)
-    form = NewPasswordForm(request.POST or None, account=link.account)
+    form = NewPasswordForm(posted(request), account=link.account)
     if request.method != "POST" or not form.is_valid():
         status = 200
         if request.method == "POST":
@@ -232,7 +232,7 @@ def _without_referrer(response: HttpResponse) -> HttpResponse:
 def password_change(request: SignedInRequest) -> HttpResponse:
     """A new password for whoever knows the old one; guessing it is slowed like signing in (R-AU-12)."""
     account = request.household_session.account
-    form = PasswordChangeForm(request.POST or None, account=account)
+    form = PasswordChangeForm(posted(request), account=account)
     if request.method == "POST" and form.is_valid():
         verdict = throttle.count(throttle.PASSWORD_CHANGE, account.email_key)
         if not verdict.admitted:

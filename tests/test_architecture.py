@@ -181,6 +181,19 @@ def uses_signals(path: str, text: str) -> list[str]:
     return found
 
 
+def takes_an_empty_post_for_none(path: str, text: str) -> list[str]:
+    """`Form(request.POST or None)` is an unanswered form when a POST brings nothing, and the view goes on as
+    if it was valid: accounts.requests.posted."""
+    return [
+        f"{path}:{node.lineno} fills a form with request.POST or None"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.BoolOp)
+        and isinstance(node.op, ast.Or)
+        and isinstance(node.values[0], ast.Attribute)
+        and node.values[0].attr == "POST"
+    ]
+
+
 def has_no_subject(path: str, text: str) -> list[str]:
     """A module is named after what it is about."""
     parts = {part.removesuffix(".py") for part in Path(path).parts}
@@ -290,7 +303,7 @@ def branches(nodes: dict[tuple[str, str], list[tuple[str, str]]]) -> list[str]:
 # --- the house keeps them -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", [second_writer, uses_signals])
+@pytest.mark.parametrize("rule", [second_writer, uses_signals, takes_an_empty_post_for_none])
 def test_every_module_keeps(rule: Rule):
     broken = [
         line
@@ -444,6 +457,12 @@ def test_scoped_query_is_let_through(text):
 )
 def test_signals_are_caught(text):
     assert uses_signals("households/apps.py", text)
+
+
+def test_an_empty_post_taken_for_none_is_caught():
+    rule = takes_an_empty_post_for_none
+    assert rule("households/views.py", "form = WhoForm(request.POST or None)")
+    assert not rule("households/views.py", "form = WhoForm(posted(request))")
 
 
 @pytest.mark.parametrize(

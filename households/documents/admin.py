@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import audit
+from accounts.requests import posted
 from accounts.staff_pages import PortalModelAdmin
 from households.documents.actions import document_share, document_unshare
 from households.documents.models import Document, DocumentKind, DocumentRequest
@@ -423,7 +424,7 @@ class DocumentAdmin(SentThingAdmin):
     def _share(self, request: HttpRequest, member_pk: int) -> HttpResponse:
         """A paper for one person: new on their page until the family opens it."""
         member = self.person_or_404(request, member_pk)
-        form = ShareForm(request.POST or None, request.FILES or None)
+        form = ShareForm(posted(request), request.FILES or None)
         if request.method == "POST" and form.is_valid():
             try:
                 document = document_share(

@@ -14,6 +14,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.requests import posted
 from households.documents.models import STANDING, DocumentRequest
 from households.documents.staff_forms import AskForm, RequestForm
 from households.staff_pages import MemberOwnedAdmin, moment, year_first
@@ -135,7 +136,7 @@ class DocumentRequestAdmin(MemberOwnedAdmin):
 
     def _ask(self, request: HttpRequest, member_pk: int) -> HttpResponse:
         member = self.person_or_404(request, member_pk)
-        form = AskForm(request.POST or None)
+        form = AskForm(posted(request))
         if request.method == "POST" and form.is_valid():
             # The page's id and the person make the row's: the same page sent twice asks once, and no
             # forged id meets somebody else's row.

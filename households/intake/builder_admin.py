@@ -18,6 +18,7 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts.requests import posted
 from households.intake.builder_forms import (
     ItemChangedMeanwhile,
     NewFormForm,
@@ -109,7 +110,7 @@ def _for_builders(view: View, *permissions: str) -> View:
 
 
 def new_form_page(request: HttpRequest) -> HttpResponse:
-    form = NewFormForm(request.POST or None)
+    form = NewFormForm(posted(request))
     if request.method == "POST" and form.is_valid():
         version = questionnaire_begin(request=request, **form.cleaned_data)
         messages.success(request, _("Made. Now add the questions."))
@@ -243,7 +244,7 @@ def _draft_of(version: QuestionnaireVersion) -> QuestionnaireVersion | None:
 def title_page(request: HttpRequest, version: QuestionnaireVersion) -> HttpResponse:
     definition = version.definition
     now = {name: definition.get(name, "") for name in ("title", "description")}
-    form = TitleForm(request.POST or None, initial={**now, "was": sha256_of(now)})
+    form = TitleForm(posted(request), initial={**now, "was": sha256_of(now)})
     if request.method == "POST" and form.is_valid():
         typed = {name: form.cleaned_data[name].replace("\r\n", "\n") for name in now}
 

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
+from accounts.requests import posted
 from households.intake.builder_forms import (
     BuilderForm,
     ConditionForm,
@@ -75,7 +76,7 @@ def add_page(request: HttpRequest, version: QuestionnaireVersion) -> HttpRespons
     except ValueError:
         raise Http404 from None
     section = request.GET.get("in", "")
-    form = ItemForm(request.POST or None, definition=version.definition, kind=kind, section=section)
+    form = ItemForm(posted(request), definition=version.definition, kind=kind, section=section)
     title = _("Add: %(kind)s") % {"kind": WORDS[kind][0]}
     return _item_page(request, version, form, title)
 
@@ -88,7 +89,7 @@ def item_page(request: HttpRequest, version: QuestionnaireVersion) -> HttpRespon
     if row is None:
         return _gone_page(request, version)
     kind = kind_of(row.item)
-    form = ItemForm(request.POST or None, definition=version.definition, kind=kind, item=row.item)
+    form = ItemForm(posted(request), definition=version.definition, kind=kind, item=row.item)
     return _item_page(request, version, form, name_of(row.item), row)
 
 
@@ -199,7 +200,7 @@ def move_page(request: HttpRequest, version: QuestionnaireVersion) -> HttpRespon
     if row is None:
         return back_without_it(request, version)
     places = structure.places_for(version.definition, row.item)
-    form = MoveForm(request.POST or None, places=places, now=structure.place_of(row))
+    form = MoveForm(posted(request), places=places, now=structure.place_of(row))
     if request.method == "POST" and form.is_valid():
         change = partial(_moved, link_id=link_id, place=form.cleaned_data["place"])
         if change_or_say(request, version, form, change, "moved"):
@@ -285,7 +286,7 @@ def condition_page(request: HttpRequest, version: QuestionnaireVersion) -> HttpR
             ],
         }
         return page(request, "builder_questions", title, context)
-    form = ConditionForm(request.POST or None, question=question.item)
+    form = ConditionForm(posted(request), question=question.item)
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data
 

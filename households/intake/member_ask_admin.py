@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
+from accounts.requests import posted
 from accounts.staff_pages import PortalModelAdmin
 from households.intake.ask_admin import AskingAdmin, StateFilter
 from households.intake.ask_forms import AskOneForm, MemberAskForm, published_forms
@@ -88,7 +89,7 @@ class MemberAskAdmin(MemberOwnedAdmin, AskingAdmin):
     def _ask(self, request: HttpRequest, member_pk: int) -> HttpResponse:
         member = self.person_or_404(request, member_pk)
         initial = {"questionnaire": request.GET.get("form", "")}
-        form = AskOneForm(request.POST or None, initial=initial)
+        form = AskOneForm(posted(request), initial=initial)
         if request.method == "POST" and form.is_valid():
             self._ask_all(request, [member], form.cleaned_data)
             asked = MemberAsk.objects.for_member(member).latest("pk")

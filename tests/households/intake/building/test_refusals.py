@@ -343,3 +343,15 @@ def test_odd_addresses_lead_back(builder):
         assert fields_of(builder.browser.get(builder.at))
     assert builder.browser.post(builder.at, {"explode": "x", "revision": "1"}).status_code == 422
     assert builder.browser.post(builder.at, {"up": "x", "revision": "٣"}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "page", ["add/?kind=short-text", "item/?item={link}", "move/?item={link}", "title/"]
+)
+def test_a_post_with_nothing_in_it_is_refused_and_changes_nothing(builder, page):
+    """As a script sends it that has the token in a header."""
+    before = builder.definition
+    page = page.format(link=builder.link("About you"))
+    answer = builder.browser.post(f"{builder.at}{page}", {})
+    assert answer.status_code in {302, 409, 422}, page
+    assert builder.definition == before
