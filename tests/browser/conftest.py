@@ -101,6 +101,8 @@ class Visitor:
     def assert_clean(self) -> None:
         """WCAG 2.2 AA by axe, no sideways scroll, also with WCAG's text spacing (1.4.10, 1.4.12)."""
         width = self.page.viewport_size["width"]
+        # A click returns when the next page begins to come: half of it has no main part and no heading yet.
+        self.page.wait_for_load_state()
         try:
             found = Axe().run(self.page, options=AXE).response["violations"]
         except Error:
