@@ -10,6 +10,7 @@ from tests.browser.conftest import STAFF, Portal, Visitor
 from tests.files import png
 
 
+@pytest.mark.timeout(180)  # with the start of a portal in it
 @pytest.mark.parametrize("width", [360])
 def test_the_inbox_is_cleared_with_the_keyboard(
     families: Portal, visitor: Visitor, tmp_path: Path, width: int
