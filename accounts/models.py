@@ -287,7 +287,7 @@ class StaffAccount(AbstractBaseUser, PermissionsMixin):
         for one in found:
             granted = {*one.user_permissions.all()}
             granted.update(*(group.permissions.all() for group in one.groups.all()))
-            # Where Django's backend keeps what it has looked up.
+            # Where Django's backend keeps what it has looked up; its types do not know it.
             one._perm_cache = {  # type: ignore[attr-defined]
                 f"{each.content_type.app_label}.{each.codename}" for each in granted
             }

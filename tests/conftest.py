@@ -42,7 +42,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 # The browser's driver leaves an event loop running in the process that later runs other tests.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
-from tests.undefined import Undefined  # noqa: E402
+from tests.undefined import Undefined  # noqa: E402 # the settings come first
 
 settings.TEMPLATES[0]["OPTIONS"]["string_if_invalid"] = Undefined()
 # Stored names with a hash in them need `collectstatic` first; the pages are the same without.
@@ -147,7 +147,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     of a mark where pytest 9.2 no longer reads it."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByPath(LoadScopeScheduling):  # type: ignore[misc]
+    class ByPath(LoadScopeScheduling):  # type: ignore[misc] # xdist comes without types
         def _split_scope(self, nodeid: str) -> str:
             return next((path for path in IN_ONE_PROCESS if nodeid.startswith(path)), nodeid)
 

@@ -45,7 +45,7 @@ def received(name: str, data: bytes) -> Any:
 
     from households.documents.receiving import ReceivedFile
 
-    file = tempfile.NamedTemporaryFile(suffix=".upload", dir=settings.UPLOADING)  # noqa: SIM115
+    file = tempfile.NamedTemporaryFile(suffix=".upload", dir=settings.UPLOADING)  # noqa: SIM115 # closed by whoever is handed it
     file.write(data)
     file.flush()
     file.seek(0)

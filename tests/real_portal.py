@@ -125,7 +125,7 @@ class RealPortal:
             import psycopg
 
             with psycopg.connect(self.database_url, autocommit=True) as connection:
-                cursor = connection.execute(statement, values)  # type: ignore[call-overload]
+                cursor = connection.execute(statement, values)  # type: ignore[call-overload] # wants literal SQL
                 return cursor.fetchall() if cursor.description else []
         file = self.data / "portal.sqlite3"
         with closing(sqlite3.connect(file, timeout=20, isolation_level=None)) as connection:
@@ -139,7 +139,7 @@ class RealPortal:
         # Mails of one second can share a file, each with a line of dashes behind it.
         texts = [text for path in files for text in path.read_bytes().split(_BETWEEN_MAILS)]
         mails = [message_from_bytes(text, policy=policy.default) for text in texts]
-        return [mail for mail in mails if mail["To"] == address]  # type: ignore[misc]
+        return [mail for mail in mails if mail["To"] == address]  # type: ignore[misc] # what this policy makes
 
     def links_to(self, address: str) -> list[str]:
         """The addresses of the links mailed to `address`, oldest first."""
@@ -185,11 +185,11 @@ def own_database(name: str) -> Iterator[str]:
 
     name = re.sub(r"\W", "_", f"real_{name}_{os.getpid()}")
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload] # wants literal SQL
         try:
             yield re.sub(r"/[^/?]*(\?|$)", rf"/{name}\1", server)
         finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload] # wants literal SQL
 
 
 def free_port() -> int:

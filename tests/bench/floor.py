@@ -87,13 +87,13 @@ settings.configure(
 )
 django.setup()
 
-from django.contrib.auth.decorators import login_required  # noqa: E402
-from django.contrib.auth.models import Permission, User  # noqa: E402
-from django.contrib.auth.views import LoginView  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.core.wsgi import get_wsgi_application  # noqa: E402
-from django.shortcuts import render  # noqa: E402
-from django.urls import path  # noqa: E402
+from django.contrib.auth.decorators import login_required  # noqa: E402 # the settings come first
+from django.contrib.auth.models import Permission, User  # noqa: E402 # the settings come first
+from django.contrib.auth.views import LoginView  # noqa: E402 # the settings come first
+from django.core.management import call_command  # noqa: E402 # the settings come first
+from django.core.wsgi import get_wsgi_application  # noqa: E402 # the settings come first
+from django.shortcuts import render  # noqa: E402 # the settings come first
+from django.urls import path  # noqa: E402 # the settings come first
 
 
 @login_required

@@ -61,6 +61,6 @@ def _handler(kept: MailServer) -> type[socketserver.StreamRequestHandler]:
             while (line := self.rfile.readline()).rstrip() != b".":
                 lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
             mail = message_from_bytes(b"".join(lines), policy=policy.default)
-            kept.mails.append(mail)  # type: ignore[arg-type]
+            kept.mails.append(mail)  # type: ignore[arg-type] # what this policy makes
 
     return Handler

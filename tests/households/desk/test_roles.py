@@ -119,7 +119,7 @@ MORE = {"intake_questionnaireversion_build_add": "?kind=section"}
 
 
 @pytest.fixture
-def everything(one_of_each, cast) -> None:  # noqa: F811
+def everything(one_of_each, cast) -> None:  # noqa: F811 # the fixture that is imported
     """A row behind every address, also a picture of a page."""
     document = Document.objects.get()
     document.pictures, document.pages_pictured = Document.Pictures.READY, 1

@@ -21,8 +21,8 @@ def mia(cast, client) -> Client:
 
 def open_chart(client: Client, email: str, first_name: str, date_of_birth: str) -> Client:
     sign_in(client, email)
-    client.home = f"/for/{pick(client, first_name, date_of_birth)}/"  # type: ignore[attr-defined]
-    client.documents = f"{client.home}documents/"  # type: ignore[attr-defined]
+    client.home = f"/for/{pick(client, first_name, date_of_birth)}/"  # type: ignore[attr-defined] # a mark of ours on the client
+    client.documents = f"{client.home}documents/"  # type: ignore[attr-defined] # a mark of ours on the client
     return client
 
 

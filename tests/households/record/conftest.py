@@ -294,7 +294,7 @@ def record(member: Any, **how: Any) -> Any:
 def mia(cast, client) -> Client:
     """A client with Mia's chart open; `client.record` is the address of her record's page."""
     sign_in(client, "rivera@example.org")
-    client.record = f"/for/{pick(client, 'Mia', '2016/04/27')}/record/"  # type: ignore[attr-defined]
+    client.record = f"/for/{pick(client, 'Mia', '2016/04/27')}/record/"  # type: ignore[attr-defined] # a mark of ours on the client
     return client
 
 

@@ -17,7 +17,7 @@ def asked(definition, items) -> set[str]:
     return {node.item.link_id for node in filled.walk() if node.is_enabled}
 
 
-def form_asking(*conditions: dict, type: str = "integer", behavior: str = "", **more) -> dict:  # noqa: A002
+def form_asking(*conditions: dict, type: str = "integer", behavior: str = "", **more) -> dict:  # noqa: A002 # as FHIR calls it
     question = {"linkId": "a", "type": type, **more}
     gated = {"linkId": "b", "type": "string", "enableWhen": list(conditions)}
     return {"item": [question, {**gated, **({"enableBehavior": behavior} if behavior else {})}]}
@@ -116,7 +116,7 @@ def test_of_several_answers_any_fits_and_none_may_equal():
         ({"valueBoolean": True}, {"operator": "=", "answerInteger": 1}, "boolean", False),
     ],
 )
-def test_types(answer, condition, type, outcome):  # noqa: A002
+def test_types(answer, condition, type, outcome):  # noqa: A002 # as FHIR calls it
     assert is_asked(condition, answer, type=type) is outcome
 
 
