@@ -68,6 +68,7 @@ def test_what_is_typed_wrongly_stays_and_names_the_fix(builder, kind, typed, sai
     answer = builder.add(kind, "About you", typed.pop("text"), **typed)
     assert answer.status_code == 422
     assert title_of(answer).startswith("Error:")
+    assert title_of(answer).count("Error:") == 1
     assert said in text_of(answer)
     kept = form_fields(answer)
     for name, value in typed.items():
