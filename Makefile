@@ -5,7 +5,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
 # Linters load the settings too: on a try-out data folder of their own.
 TRIED_OUT := PORTAL_LOCAL=1 PORTAL_DATA=build/check
 
-.PHONY: run test check bench bench-staff lock clean
+.PHONY: run test check bench bench-staff lock sbom vulnerabilities advisories asvs clean
 
 run: .venv/.run
 	@exec $(BIN)/python manage.py serve
@@ -21,9 +21,11 @@ check: .venv/.test
 	$(BIN)/djlint --check --quiet templates
 	$(BIN)/djlint --lint --quiet templates
 	$(TRIED_OUT) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m requirements.vulnerabilities
 	@echo "manage.py check --deploy, as a practice would run it"
 	@SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
 		ALLOWED_HOSTS=portal.example PORTAL_URL=https://portal.example PORTAL_DATA=build/check \
+		PORTAL_SECURITY_CONTACT=mailto:security@portal.example \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
 bench: .venv/.test
@@ -53,6 +55,22 @@ lock: .venv/.test
 	$(LOCK) -o requirements/run.txt pyproject.toml
 	$(LOCK) --extra s3 -c requirements/run.txt -o requirements/s3.txt pyproject.toml
 	$(LOCK) --extra test --extra s3 -c requirements/run.txt -o requirements/test.txt pyproject.toml
+
+# What a portal runs with, as CycloneDX 1.6, in build/sbom.json.
+sbom: .venv/.run
+	@$(BIN)/python -m requirements.sbom
+
+# Compares requirements/*.txt with a dated copy of what is known; needs no network.
+vulnerabilities: .venv/.run
+	@$(BIN)/python -m requirements.vulnerabilities --old-is-wrong
+
+# Renews that copy. Without a network: FROM=/media/all.zip, as OSV gives it out.
+advisories: .venv/.run
+	@$(BIN)/python -m requirements.vulnerabilities --renew $(FROM)
+
+# How the portal stands against OWASP ASVS 5.0 level 2. ARGS="--open" names what is not done.
+asvs: .venv/.run
+	@$(BIN)/python -m requirements.asvs $(ARGS)
 
 clean:
 	rm -rf .venv build
