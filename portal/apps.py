@@ -1,5 +1,11 @@
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 
 
 class PortalConfig(AppConfig):
     name = "portal"
+
+    def ready(self) -> None:
+        from portal.reporting import security_contact_is_set
+
+        register(security_contact_is_set, Tags.security, deploy=True)

@@ -64,12 +64,12 @@ def load_demo() -> list[str] | None:
             _load(password)
             # Inside the transaction: no account stays whose password nobody has.
             _keep_staff_login(password)
-        elif not _is_here():
+        elif not is_here():
             return None
     return _lines(_kept_staff_password())
 
 
-def _is_here() -> bool:
+def is_here() -> bool:
     """Whether the demo's people are on file; what was added to them since does not matter."""
     return (
         StaffAccount.objects.filter(email=STAFF).exists()

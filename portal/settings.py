@@ -46,7 +46,7 @@ LOCAL_RUN = env.bool("PORTAL_LOCAL", default=False)
 PORTAL_URL = env.str("PORTAL_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
 # On means production: what is unsafe there is refused below.
 PORTAL_HTTPS = env.bool("PORTAL_HTTPS", default=not LOCAL_RUN)
-PORTAL_DEMO = env.bool("PORTAL_DEMO", default=LOCAL_RUN)
+PORTAL_DEMO = env.bool("PORTAL_DEMO", default=LOCAL_RUN and not PORTAL_HTTPS)
 PORTAL_WORKERS = env.int("PORTAL_WORKERS", default=2)
 PORTAL_THREADS = env.int("PORTAL_THREADS", default=4)
 SENDFILE = env.str("PORTAL_SENDFILE", default="")
@@ -75,11 +75,27 @@ def _kept_secret() -> str:
     return path.read_text().strip()
 
 
+def _can_be_guessed(key: str) -> bool:
+    """Too short, of too few different characters, or an example that somebody forgot to replace."""
+    letters = re.sub(r"[^a-z]", "", key.lower())
+    samples = ("djangoinsecure", "changeme", "changethis", "replaceme", "secretkey", "placeholder")
+    return len(key) < 32 or len(set(key)) < 10 or any(word in letters for word in samples)
+
+
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or _kept_secret()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"] if LOCAL_RUN else [])
 if PORTAL_HTTPS and "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS may not hold '*': name the portal's host.")
+if PORTAL_HTTPS and PORTAL_DEMO:
+    raise ImproperlyConfigured(
+        "PORTAL_DEMO makes a login whose password everybody can read: never beside PORTAL_HTTPS."
+    )
+if PORTAL_HTTPS and _can_be_guessed(SECRET_KEY):
+    raise ImproperlyConfigured(
+        "SECRET_KEY can be guessed, and whoever has it can forge links and cookies. Set it to what this "
+        "prints: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    )
 if PORTAL_HTTPS and DEBUG:
     raise ImproperlyConfigured("DEBUG shows health data in error pages: never beside PORTAL_HTTPS.")
 
@@ -114,6 +130,21 @@ def _socket_address(variable: str, given: str) -> str | tuple[str, int] | None:
         f"127.0.0.1:3310; it is “{given}”."
     )
 
+
+def _security_contact(given: str) -> str:
+    """Where a finding is reported, as RFC 9116 writes it: one address, which has to fit on one line."""
+    is_mail = re.fullmatch(r"mailto:[^\s@,<>]+@[\w.-]+\.[a-z]{2,}", given, re.ASCII | re.IGNORECASE)
+    is_page = re.fullmatch(r"https://[\w.-]+(:\d+)?(/[!-~]*)?", given, re.ASCII)
+    if given and not (is_mail or is_page):
+        raise ImproperlyConfigured(
+            "PORTAL_SECURITY_CONTACT has to be an address such as mailto:security@practice.example or "
+            f"https://practice.example/security; it is “{given}”."
+        )
+    return given
+
+
+# Empty: there is no /.well-known/security.txt, and `check --deploy` says so.
+SECURITY_CONTACT = _security_contact(env.str("PORTAL_SECURITY_CONTACT", default="").strip())
 
 # None: files are not scanned for viruses.
 SCANNER = _socket_address("PORTAL_SCANNER", env.str("PORTAL_SCANNER", default="").strip())

@@ -16,7 +16,7 @@ from households.intake import urls as intake_urls
 from households.overview import urls as overview_urls
 from households.record import urls as record_urls
 from households.submissions import urls as submission_urls
-from portal import health
+from portal import health, reporting
 
 handler400 = "portal.errors.bad_request"
 handler403 = "portal.errors.forbidden"
@@ -26,6 +26,8 @@ handler500 = "portal.errors.server_error"
 urlpatterns = [
     path("healthz", health.health_live, name="health_live"),
     path("readyz", health.health_ready, name="health_ready"),
+    path(".well-known/security.txt", reporting.security_txt, name="security_txt"),
+    path("security-policy.txt", reporting.security_policy, name="security_policy"),
     path("admin/", admin.site.urls),
     path("", include(account_urls)),
     path("", include(household_urls)),

@@ -28,6 +28,8 @@ PUBLIC = {
     "password_open",
     "help_family",
     "practice_logo",
+    "security_txt",
+    "security_policy",
 }
 SIGN_IN = {
     "password_change",

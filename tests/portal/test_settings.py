@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PRODUCTION = {
-    "SECRET_KEY": "a long random text that only this test has ever seen, once",
+    "SECRET_KEY": "Qm3vX0c9sYB2hT7kLzE5nWd8RfUaJp1i-GoNqC_tKxMbV4ey",
     "ALLOWED_HOSTS": "portal.example",
     "PORTAL_URL": "https://portal.example",
 }
@@ -44,12 +44,64 @@ def test_production_starts_when_everything_is_said(tmp_path):
         ({"DEBUG": "1"}, "DEBUG shows health data"),
         ({"DEBUG": "1", "PORTAL_LOCAL": "1", "PORTAL_HTTPS": "1"}, "DEBUG shows health data"),
         ({"ALLOWED_HOSTS": "*", "PORTAL_LOCAL": "1", "PORTAL_HTTPS": "1"}, "ALLOWED_HOSTS"),
+        ({"PORTAL_DEMO": "1"}, "a login whose password everybody can read"),
+        (
+            {"PORTAL_DEMO": "1", "PORTAL_LOCAL": "1", "PORTAL_HTTPS": "1"},
+            "PORTAL_DEMO makes a login",
+        ),
+        # What stands in examples, what is short, and what is one word again and again.
+        (
+            {"SECRET_KEY": "django-insecure-" + PRODUCTION["SECRET_KEY"]},
+            "SECRET_KEY can be guessed",
+        ),
+        ({"SECRET_KEY": "Change-Me-" + PRODUCTION["SECRET_KEY"]}, "SECRET_KEY can be guessed"),
+        (
+            {"SECRET_KEY": "your_secret_key-" + PRODUCTION["SECRET_KEY"]},
+            "SECRET_KEY can be guessed",
+        ),
+        ({"SECRET_KEY": PRODUCTION["SECRET_KEY"][:31]}, "SECRET_KEY can be guessed"),
+        ({"SECRET_KEY": "portal" * 10}, "SECRET_KEY can be guessed"),
+        (
+            {"PORTAL_SECURITY_CONTACT": "security@practice.example"},
+            "such as mailto:security@practice",
+        ),
+        (
+            {"PORTAL_SECURITY_CONTACT": "http://practice.example"},
+            "PORTAL_SECURITY_CONTACT has to be",
+        ),
+        ({"PORTAL_SECURITY_CONTACT": "mailto:a@b.example\nPolicy: x"}, "PORTAL_SECURITY_CONTACT"),
     ],
 )
 def test_production_refuses_and_says_why(tmp_path, variables, words):
     done = load(tmp_path, **{**PRODUCTION, **variables})
     assert done.returncode != 0
     assert words in done.stderr
+
+
+def test_a_key_that_somebody_made_by_chance_is_good_enough(tmp_path):
+    """What `secrets.token_urlsafe(48)` prints, and what makes shorter ones, passes each time."""
+    code = (
+        "import secrets; assert not any(settings._can_be_guessed(make(24 + n % 40)) for n in range(4000) "
+        "for make in (secrets.token_urlsafe, secrets.token_hex))"
+    )
+    done = load(tmp_path, code, **PRODUCTION)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "contact", ["", "mailto:security@practice.example", "https://practice.example/security?to=us"]
+)
+def test_who_is_told_of_a_weakness(tmp_path, contact):
+    code = "print(settings.SECURITY_CONTACT)"
+    done = load(tmp_path, code, **PRODUCTION, PORTAL_SECURITY_CONTACT=contact)
+    assert done.stdout == f"{contact}\n", done.stderr
+
+
+def test_over_tls_there_is_no_demo_by_itself(tmp_path):
+    code = "print(settings.PORTAL_DEMO)"
+    done = load(tmp_path, code, **PRODUCTION, PORTAL_LOCAL="1", PORTAL_HTTPS="1")
+    assert done.stdout == "False\n", done.stderr
+    assert load(tmp_path, code, PORTAL_LOCAL="1").stdout == "True\n"
 
 
 def test_password_minimum_is_never_under_eight(tmp_path):

@@ -38,6 +38,7 @@ class Command(BaseCommand):
     def serve(self) -> None:
         listener = _listen()
         _prepare_database()
+        _refuse_known_passwords()
         _collect_static()
         lines = _load_demo() or _first_steps()
         for line in [*_welcome(), *lines, "", "Press Ctrl-C to stop."]:
@@ -105,6 +106,19 @@ def _prepare_database() -> None:
             "or restore a backup made by this one. Nothing was changed."
         )
     call_command("migrate", interactive=False, verbosity=0)
+
+
+def _refuse_known_passwords() -> None:
+    """The demo's family password stands in the README: such a database is for trying out."""
+    if not settings.PORTAL_HTTPS:
+        return
+    from portal.demo import is_here
+
+    if is_here():
+        raise CommandError(
+            "This database holds the made-up practice, with a login whose password everybody can read. Begin "
+            "with an empty database: another PORTAL_DATA, or another DATABASE_URL."
+        )
 
 
 def _collect_static() -> None:
