@@ -64,17 +64,23 @@ def load_demo() -> list[str] | None:
             _load(password)
             # Inside the transaction: no account stays whose password nobody has.
             _keep_staff_login(password)
-        elif not is_here():
+        elif not _is_here():
             return None
     return _lines(_kept_staff_password())
 
 
-def is_here() -> bool:
+def _is_here() -> bool:
     """Whether the demo's people are on file; what was added to them since does not matter."""
     return (
         StaffAccount.objects.filter(email=STAFF).exists()
         and Member.objects.filter(patient_id="D001", email_key=READY).exists()
     )
+
+
+def opens_with_printed_password() -> bool:
+    """Whether the family's password, which stands in the README, signs anybody in."""
+    account = HouseholdAccount.objects.filter(email_key=READY).first()
+    return account is not None and passwords.matches(FAMILY_PASSWORD, account.password)[0]
 
 
 def _load(staff_password: str) -> None:

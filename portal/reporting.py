@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning
+from django.core import checks
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import public
 
-# A portal that runs vouches for its contact day by day. Who kept a copy has to come back within a month, and of
-# one that is switched off nothing is promised after that.
+# A portal that runs vouches for its contact day by day. Who kept a copy has to come back within a month, and
+# of one that is switched off nothing is promised after that.
 VOUCHED_FOR = datetime.timedelta(days=30)
 _PLAIN = "text/plain; charset=utf-8"
 
@@ -53,12 +53,12 @@ def security_policy(request: HttpRequest) -> HttpResponse:
     return HttpResponse(policy, content_type=_PLAIN)
 
 
-def security_contact_is_set(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def security_contact_is_set(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """For `check --deploy`: somebody has to be told."""
     if settings.SECURITY_CONTACT:
         return []
     return [
-        Warning(
+        checks.Warning(
             "Nobody is named to whom a weakness of this portal is reported.",
             hint="Set PORTAL_SECURITY_CONTACT to an address that somebody reads, such as "
             "mailto:security@practice.example.",

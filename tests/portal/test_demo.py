@@ -11,6 +11,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 
@@ -21,6 +22,7 @@ from households.intake.models import Ask, MemberAsk, Questionnaire, Questionnair
 from households.models import Member, MemberOwned, Practice
 from households.submissions.models import Submission
 from portal import demo
+from portal.management.commands.serve import _refuse_known_passwords
 from tests.cast import household, member, pick, sign_in, sign_in_as_staff
 from tests.pages import text_of
 
@@ -55,6 +57,21 @@ def test_the_lines_say_what_to_open_and_whom_to_be(db):
         str(settings.DATA / "demo-staff-login"),
     ]:
         assert shown in text
+
+
+def test_a_practice_does_not_begin_with_people_whose_password_is_printed(db, settings):
+    _refuse_known_passwords()  # of nobody
+    demo.load_demo()
+    _refuse_known_passwords()  # to try the portal on
+    settings.PORTAL_HTTPS = True
+    with pytest.raises(CommandError, match="a login whose password everybody can read"):
+        _refuse_known_passwords()
+    # Whatever else was made of it: the password counts.
+    StaffAccount.objects.filter(email=demo.STAFF).update(email="somebody@practice.example")
+    with pytest.raises(CommandError):
+        _refuse_known_passwords()
+    HouseholdAccount.objects.update(password=passwords.hashed("another one that nobody printed"))
+    _refuse_known_passwords()
 
 
 def test_every_person_printed_can_be_chosen(client, db):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -218,17 +217,6 @@ def test_demo_is_loaded_into_an_empty_database_once(new_portal):
     assert len(logins) == 2
     second = portal.said().removeprefix(first)
     assert all(line in second for line in logins)
-    # A practice does not begin with people whose password is printed.
-    portal.environment |= {
-        "PORTAL_DEMO": "0",
-        "PORTAL_HTTPS": "1",
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "ALLOWED_HOSTS": "portal.example",
-        "PORTAL_URL": "https://portal.example",
-    }
-    portal.start()
-    assert portal.process.wait(timeout=60) == 1
-    assert "a login whose password everybody can read" in portal.said().removeprefix(first + second)
 
 
 def test_ctrl_c_stops_cleanly(portal):

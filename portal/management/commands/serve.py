@@ -112,11 +112,11 @@ def _refuse_known_passwords() -> None:
     """The demo's family password stands in the README: such a database is for trying out."""
     if not settings.PORTAL_HTTPS:
         return
-    from portal.demo import is_here
+    from portal.demo import opens_with_printed_password
 
-    if is_here():
+    if opens_with_printed_password():
         raise CommandError(
-            "This database holds the made-up practice, with a login whose password everybody can read. Begin "
+            "This database holds the made-up practice, and a login whose password everybody can read. Begin "
             "with an empty database: another PORTAL_DATA, or another DATABASE_URL."
         )
 
