@@ -77,7 +77,7 @@ def usable_email_key(typed: str) -> str:
 def email_mark(key: str) -> str:
     """Stands for an email key where the audit must tell one address from another and name none: a keyed
     hash, so that nobody can try addresses on it."""
-    return salted_hmac("accounts.email_mark", key).hexdigest()
+    return salted_hmac("accounts.email_mark", key, algorithm="sha256").hexdigest()[:40]
 
 
 def _is_blank(character: str) -> bool:

@@ -96,6 +96,7 @@ class VersionedForm(forms.ModelForm):
         self._version = salted_hmac(
             "staff_pages.version",
             json.dumps(self._on_file, default=str, sort_keys=True),
+            algorithm="sha256",
         ).hexdigest()
         self.initial["version"] = self._version
 

@@ -159,7 +159,8 @@ class EmailChange:
             sorted(member.pk for member in self.leaves),
             self.warnings,
         ]
-        return salted_hmac("email_change.confirmed", json.dumps(about)).hexdigest()
+        text = json.dumps(about)
+        return salted_hmac("email_change.confirmed", text, algorithm="sha256").hexdigest()
 
     def settle(self, request: HttpRequest) -> None:
         """After the save, in its transaction: the login that gains the chart is there, and the one that

@@ -6,6 +6,7 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal.reporting import security_contact_is_set
+        from portal.checks import lines_are_encrypted, security_contact_is_set
 
         register(security_contact_is_set, Tags.security, deploy=True)
+        register(lines_are_encrypted, Tags.security, deploy=True)

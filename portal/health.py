@@ -16,6 +16,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import public
 
+# With its charset, as every text that leaves (ASVS 4.1.1).
+PLAIN = "text/plain; charset=utf-8"
 logger = logging.getLogger(__name__)
 # True once every migration was seen applied: this code does not change while it runs.
 _migrated = False
@@ -25,7 +27,7 @@ _migrated = False
 @require_safe
 def health_live(request: HttpRequest) -> HttpResponse:
     """This process answers. Asks no database, so that a lost one does not get every worker restarted."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type=PLAIN)
 
 
 @public
@@ -37,8 +39,8 @@ def health_ready(request: HttpRequest) -> HttpResponse:
         _write_files()
     except (Error, OSError, RuntimeError) as error:
         logger.warning("not ready: %s", type(error).__name__)
-        return HttpResponse("not ready\n", status=503, content_type="text/plain")
-    return HttpResponse("ok\n", content_type="text/plain")
+        return HttpResponse("not ready\n", status=503, content_type=PLAIN)
+    return HttpResponse("ok\n", content_type=PLAIN)
 
 
 def _ask_database() -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
 from django.conf import settings
-from django.core import checks
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.access import public
+from portal.health import PLAIN
 
 # A portal that runs vouches for its contact day by day. Who kept a copy has to come back within a month, and
 # of one that is switched off nothing is promised after that.
 VOUCHED_FOR = datetime.timedelta(days=30)
-_PLAIN = "text/plain; charset=utf-8"
 
 
 @public
@@ -40,7 +38,7 @@ def security_txt(request: HttpRequest) -> HttpResponse:
             f"Canonical: {settings.PORTAL_URL}{reverse('security_txt')}",
             f"Policy: {settings.PORTAL_URL}{reverse('security_policy')}",
         ]
-    return HttpResponse("\n".join(lines) + "\n", content_type=_PLAIN)
+    return HttpResponse("\n".join(lines) + "\n", content_type=PLAIN)
 
 
 @public
@@ -50,18 +48,4 @@ def security_policy(request: HttpRequest) -> HttpResponse:
     if not settings.SECURITY_CONTACT:
         raise Http404
     policy = (settings.BASE_DIR / "SECURITY.md").read_text("utf-8")
-    return HttpResponse(policy, content_type=_PLAIN)
-
-
-def security_contact_is_set(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """For `check --deploy`: somebody has to be told."""
-    if settings.SECURITY_CONTACT:
-        return []
-    return [
-        checks.Warning(
-            "Nobody is named to whom a weakness of this portal is reported.",
-            hint="Set PORTAL_SECURITY_CONTACT to an address that somebody reads, such as "
-            "mailto:security@practice.example.",
-            id="portal.W001",
-        )
-    ]
+    return HttpResponse(policy, content_type=PLAIN)

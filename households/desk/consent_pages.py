@@ -84,7 +84,8 @@ def _member_or_404(request: HttpRequest, pk: int) -> Member:
 
 
 def _page(site: AdminSite, request: HttpRequest, member: Member) -> HttpResponse:
-    seen = salted_hmac("consent_pages.seen", f"{member.pk} {member.email_key}").hexdigest()
+    about = f"{member.pk} {member.email_key}"
+    seen = salted_hmac("consent_pages.seen", about, algorithm="sha256").hexdigest()
     form = ConsentForm(
         request.POST if request.method == "POST" else None,
         initial={"given_on": timezone.localdate(), "seen": seen},

@@ -224,7 +224,8 @@ class ReviewAdmin(SentThingAdmin):
 
     def _on_file(self, lines: Sequence[Line]) -> str:
         """What the page shows as on file, so that accepting it means what was seen (SECURITY R-RE-2)."""
-        return salted_hmac("review.on_file", repr([line.now for line in lines])).hexdigest()
+        on_file = repr([line.now for line in lines])
+        return salted_hmac("review.on_file", on_file, algorithm="sha256").hexdigest()
 
     def _return_form(self, proposal: Any, data: Any = None) -> ReturnForm:
         form = type("Return", (ReturnForm,), {"quick_reasons": self.quick_reasons})

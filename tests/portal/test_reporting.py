@@ -6,7 +6,6 @@ import datetime
 import re
 
 import pytest
-from django.core.checks import run_checks
 from django.utils import timezone
 
 CONTACT = "mailto:security@practice.example"
@@ -83,16 +82,6 @@ def test_it_is_read_by_anybody_and_written_by_nobody(client, contact, address):
     assert client.head(address).status_code == 200
     assert client.post(address).status_code == 405
     assert client.get(address).cookies == {}
-
-
-def messages() -> list[str]:
-    return [one.id for one in run_checks(tags=["security"], include_deployment_checks=True)]
-
-
-def test_check_deploy_misses_a_contact(settings):
-    assert "portal.W001" in messages()
-    settings.SECURITY_CONTACT = CONTACT
-    assert "portal.W001" not in messages()
 
 
 def test_the_policy_says_what_a_reporter_needs(settings):
