@@ -36,7 +36,7 @@ LINES = [line for lines in chapters().values() for line in lines]
 
 
 @cache
-def tests_in(path: str) -> frozenset[str]:
+def names_in(path: str) -> frozenset[str]:
     """The tests of a file, without running it."""
     try:
         tree = ast.parse((ROOT / path).read_text())
@@ -62,7 +62,7 @@ def amiss(line: Line) -> list[str]:
         found.append("a reason that says nothing")
     for name in line.tests:
         path, _, test = name.partition("::")
-        if test not in tests_in(path):
+        if test not in names_in(path):
             found.append(f"there is no {name}")
     if len(set(line.tests)) < len(line.tests):
         found.append("a test named twice")

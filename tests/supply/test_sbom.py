@@ -27,6 +27,7 @@ def test_it_is_written_where_make_says_and_is_the_same_each_time(tmp_path):
 def test_it_keeps_cyclonedx_1_6():
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     document = bill()
+    assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
     assert validator.validate_str(json.dumps(document)) is None
     document["components"][0]["type"] = "thing"
     assert validator.validate_str(json.dumps(document)) is not None
