@@ -166,6 +166,11 @@ def start(
     return session
 
 
+def of_account(account: HouseholdAccount) -> list[HouseholdSession]:
+    """Where this login is and was signed in, the latest first, for its own page."""
+    return list(account.sessions.order_by("-signed_in_at")[:20])
+
+
 def end(
     sessions: QuerySet[HouseholdSession], why: str, *, request: HttpRequest | None = None
 ) -> int:

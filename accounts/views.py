@@ -265,7 +265,7 @@ def account(request: SignedInRequest) -> HttpResponse:
     session = request.household_session
     context = {
         "email": session.account.email_key,
-        "sessions": session.account.sessions.order_by("-signed_in_at")[:20],
+        "sessions": sessions.of_account(session.account),
     }
     return render(request, "accounts/account.html", context)
 

@@ -130,8 +130,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_tasks_db",
+    # Before django_tasks_db, whose db_worker it replaces.
     "portal.apps.PortalConfig",
+    "django_tasks_db",
     "accounts.audit.apps.AuditConfig",
     "households.apps.HouseholdsConfig",
     "households.submissions.apps.SubmissionsConfig",
@@ -147,6 +148,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.middleware.every_answer",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.every_request",
@@ -223,6 +225,7 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA / "static"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 S3_BUCKET = env.str("PORTAL_S3_BUCKET", default="")
 S3_ENDPOINT = env.str("PORTAL_S3_ENDPOINT", default="")
 S3_REGION = env.str("PORTAL_S3_REGION", default="us-east-1")
@@ -323,4 +326,6 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
+    # Django's own would mail every error to ADMINS, with the form that was sent and all local values.
+    "loggers": {"django": {"handlers": [], "level": "INFO"}},
 }

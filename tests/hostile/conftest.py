@@ -7,7 +7,7 @@ old. The people are those of SECURITY.md 2.1. Both logs are read at the end: nob
 
 from __future__ import annotations
 
-import re
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -141,9 +141,8 @@ def set_password(portal: RealPortal, email: str, password: str = PASSWORD) -> No
 
 def assert_log_names_nobody(portal: RealPortal) -> None:
     said = portal.said()
-    log = "\n".join(line for line in said.splitlines() if re.match(r"\d{4}-", line))
-    assert "WARNING" in log  # the attacks are in it
+    log = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert any(line["level"] == "WARNING" for line in log)  # the attacks are in it
     names = {"example.org", "Rivera", "Okafor", "Quist", PASSWORD, STAFF_PASSWORD, "Traceback"}
     assert {word for word in names | Visitor.secrets if word in said} == set()
-    failures = [line for line in log.splitlines() if re.search(r"\b50\d [A-Z]+ /", line)]
-    assert failures == []
+    assert [line for line in log if line.get("status", 0) >= 500] == []
