@@ -309,7 +309,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # W002 asks for a middleware that sets one header; portal.middleware sets it.
 SILENCED_SYSTEM_CHECKS = ["security.W002"]
-MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+MESSAGE_STORAGE = "portal.notices.NoticeCookie"
+NOTICE_COOKIE = f"{_prefix}notices"
 
 # --- logs: what happened, never to whom -----------------------------------------------
 

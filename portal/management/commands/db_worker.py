@@ -33,7 +33,7 @@ class TaskWorker(db_worker.Worker):
         )
 
 
-db_worker.Worker = TaskWorker
+db_worker.Worker = TaskWorker  # type: ignore[misc] # its command makes what this names
 
 
 class Command(db_worker.Command):
