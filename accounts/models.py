@@ -107,6 +107,30 @@ class HouseholdSession(models.Model):
         return f"Household session {self.pk}"
 
     @property
+    def public_key(self) -> str:
+        """What it is called in an address: its number would tell how many sign-ins there are."""
+        return salted_hmac("accounts.session", str(self.pk), algorithm="sha256").hexdigest()[:32]
+
+    @property
+    def why_over(self) -> str:
+        """Why it may not be used any more, though nobody may have noted it yet; "" while it may. Its account
+        is asked too."""
+        now = timezone.now()
+        if self.ended_at is not None:
+            return self.end
+        if not self.account.is_active:
+            return self.End.PAUSED
+        if now - self.signed_in_at >= self.longest:
+            return self.End.TOO_OLD
+        if now - self.last_seen_at >= self.longest_idle:
+            return self.End.IDLE
+        return ""
+
+    @property
+    def why_over_words(self) -> str:
+        return str(self.End(self.why_over).label) if self.why_over else ""
+
+    @property
     def longest_idle(self) -> timedelta:
         return min(self.idle_limit, longest_idle())
 

@@ -18,6 +18,7 @@ def posted(request: HttpRequest) -> QueryDict | None:
 class PortalRequest(HttpRequest):
     """Every request, after accounts.sessions.household_session."""
 
+    request_id: str
     client_address: str | None
     household_session: HouseholdSession | None
     ended_session: HouseholdSession | None

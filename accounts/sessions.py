@@ -31,6 +31,7 @@ from accounts.models import (
 from accounts.requests import PortalRequest
 
 End = HouseholdSession.End
+_SHOWN, _MOST_OPEN = 20, 100
 # Any request: middleware is what makes it a PortalRequest.
 GetResponse: TypeAlias = Callable[[Any], HttpResponse]
 
@@ -62,7 +63,7 @@ def is_signed_in(request: HttpRequest) -> bool:
     changed. Before a form is taken in; whoever acts on the form asks the middleware's session."""
     token = request.COOKIES.get(settings.FAMILY_COOKIE)
     session = _of_cookie(token) if token else None
-    return session is not None and not _why_over(session)
+    return session is not None and not session.why_over
 
 
 def _of_cookie(token: str) -> HouseholdSession | None:
@@ -81,7 +82,7 @@ def _resolve(request: PortalRequest, token: str) -> None:
     session = _of_cookie(token)
     if session is None:
         return
-    over = _why_over(session)
+    over = session.why_over
     if over:
         request.ended_session = session
         if session.ended_at is None:
@@ -107,19 +108,6 @@ def nobody_asked(request: HttpRequest) -> bool:
         or request.META.get("HTTP_SEC_FETCH_DEST") == "empty"
         or request.path in {"/healthz", "/readyz"}
     )
-
-
-def _why_over(session: HouseholdSession) -> str:
-    now = timezone.now()
-    if session.ended_at is not None:
-        return session.end
-    if not session.account.is_active:
-        return End.PAUSED
-    if now - session.signed_in_at >= session.longest:
-        return End.TOO_OLD
-    if now - session.last_seen_at >= session.longest_idle:
-        return End.IDLE
-    return ""
 
 
 def start(
@@ -166,6 +154,14 @@ def start(
     return session
 
 
+def of_account(account: HouseholdAccount) -> list[HouseholdSession]:
+    """Where this login is and was signed in, the latest first, for its own page. Of those that are over the
+    latest few: they tell a family whether somebody else was here."""
+    latest = account.sessions.select_related("account").order_by("-signed_in_at")
+    found = {session.pk: session for session in [*latest.open()[:_MOST_OPEN], *latest[:_SHOWN]]}
+    return sorted(found.values(), key=lambda session: session.signed_in_at, reverse=True)
+
+
 def end(
     sessions: QuerySet[HouseholdSession], why: str, *, request: HttpRequest | None = None
 ) -> int:
@@ -188,6 +184,11 @@ def end(
 def forget(response: HttpResponse) -> None:
     """Take the cookie out of the browser, and what the browser kept of the pages (R-SE-5)."""
     response.delete_cookie(settings.FAMILY_COOKIE, samesite="Lax")
+    clear_browser(response)
+
+
+def clear_browser(response: HttpResponse) -> None:
+    """What the browser kept of the pages goes. Not its cookies: one may say something on the next page."""
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
 

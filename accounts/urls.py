@@ -12,5 +12,10 @@ urlpatterns = [
     path("password/<str:token>/", views.password_open, name="password_open"),
     path("account/", views.account, name="account"),
     path("account/end-others/", views.account_end_others, name="account_end_others"),
+    path(
+        "account/sessions/<str:key>/end/",
+        views.account_end_session,
+        name="account_end_session",
+    ),
     path("session/stay/", views.session_stay, name="session_stay"),
 ]

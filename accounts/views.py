@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -250,7 +250,9 @@ def password_change(request: SignedInRequest) -> HttpResponse:
             messages.success(
                 request, _("Your password is changed. Other browsers were signed out.")
             )
-            return redirect("account")
+            response = redirect("account")
+            sessions.clear_browser(response)
+            return response
         audit.record(audit.Action.PASSWORD_CHANGE, "wrong-password", request=request)
         form.add_error("old_password", _("That is not the current password. Type it again."))
     status = 422 if request.method == "POST" else 200
@@ -265,7 +267,7 @@ def account(request: SignedInRequest) -> HttpResponse:
     session = request.household_session
     context = {
         "email": session.account.email_key,
-        "sessions": session.account.sessions.order_by("-signed_in_at")[:20],
+        "sessions": sessions.of_account(session.account),
     }
     return render(request, "accounts/account.html", context)
 
@@ -282,6 +284,26 @@ def account_end_others(request: SignedInRequest) -> HttpResponse:
             request=request,
         )
     messages.success(request, _("All other browsers are signed out."))
+    return redirect("account")
+
+
+@sign_in_needed
+@require_POST
+def account_end_session(request: SignedInRequest, key: str) -> HttpResponse:
+    """Sign one browser of this login out; this one too, if it is asked for."""
+    own = sessions.of_account(request.household_session.account)
+    session = next((one for one in own if one.public_key == key), None)
+    if session is None:
+        raise Http404
+    if session == request.household_session:
+        return logout(request)
+    with transaction.atomic():
+        sessions.end(
+            HouseholdSession.objects.filter(pk=session.pk),
+            HouseholdSession.End.FAMILY,
+            request=request,
+        )
+    messages.success(request, _("That browser is signed out."))
     return redirect("account")
 
 

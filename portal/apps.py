@@ -1,3 +1,5 @@
+import logging
+
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
@@ -10,3 +12,5 @@ class PortalConfig(AppConfig):
 
         register(security_contact_is_set, Tags.security, deploy=True)
         register(lines_are_encrypted, Tags.security, deploy=True)
+        # Python prints warnings with their words, which may hold a value; as lines of the log they lose them.
+        logging.captureWarnings(True)

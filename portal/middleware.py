@@ -8,22 +8,48 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from whitenoise.middleware import WhiteNoiseFileResponse
 
 from accounts.sessions import is_signed_in
 from accounts.staff import is_signed_in as is_staff_signed_in
 from households.documents.receiving import LettingGoHandler, ReceivedFile, is_want_of_room
 from portal import errors
+from portal.logs import begin_request
 
 GetResponse: TypeAlias = Callable[[HttpRequest], HttpResponse]
 
+_SAME_FOR_ALL = {
+    "Content-Security-Policy": settings.CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": (
+        "camera=(), geolocation=(), interest-cohort=(), microphone=(), payment=(), usb=()"
+    ),
+    "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
-def every_request(get_response: GetResponse) -> GetResponse:
-    """Middleware, one layer for all of it: each layer costs every page."""
+
+def every_answer(get_response: GetResponse) -> GetResponse:
+    """Middleware, outside of all others: what any of them answers, and what Django makes of an error in
+    one, gets its headers here. Nothing in it can fail."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        response = _refuse_nul(request) or _take_in_body(request) or get_response(request)
+        request.request_id = request_id = begin_request(request)  # type: ignore[attr-defined] # see PortalRequest
+        response = get_response(request)
         _add_headers(response)
+        response.headers["X-Request-ID"] = request_id
         return response
+
+    return middleware
+
+
+def every_request(get_response: GetResponse) -> GetResponse:
+    """Middleware, one layer for all that a request has to pass: each layer costs every page."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return _refuse_nul(request) or _take_in_body(request) or get_response(request)
 
     # Where Django takes an exception of a view to.
     # Django looks for it on the function.
@@ -33,17 +59,15 @@ def every_request(get_response: GetResponse) -> GetResponse:
 
 def _add_headers(response: HttpResponse) -> None:
     """No page is kept by a browser or proxy (SECURITY R-SE-7), errors and redirects included; it loads
-    nothing from elsewhere and no other site may embed it (R-SE-8). Style sheet and scripts are answered
-    before this and may be kept; so may the practice's logo, which says so."""
-    if not getattr(response, "may_be_kept", False):
+    nothing from elsewhere and no other site may embed it (R-SE-8). Style sheets and scripts may be kept, as
+    WhiteNoise says; so may the practice's logo, which says so."""
+    if isinstance(response, WhiteNoiseFileResponse):
+        response.headers.setdefault("Cache-Control", "no-store")  # what it refuses
+    elif not getattr(response, "may_be_kept", False):
         response.headers["Cache-Control"] = "no-store"
-    # A file of a family has a stricter policy of its own.
-    response.headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
-    response.headers["X-Frame-Options"] = "DENY"
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    response.headers["Permissions-Policy"] = (
-        "camera=(), geolocation=(), interest-cohort=(), microphone=(), payment=(), usb=()"
-    )
+    # A file of a family has a stricter policy of its own, and a mailed link's page tells nobody.
+    for name, value in _SAME_FOR_ALL.items():
+        response.headers.setdefault(name, value)
 
 
 def _refuse_nul(request: HttpRequest) -> HttpResponse | None:

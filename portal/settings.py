@@ -170,9 +170,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_tasks_db",
     "django_otp.plugins.otp_totp",
+    # Before django_tasks_db, whose db_worker it replaces.
     "portal.apps.PortalConfig",
+    "django_tasks_db",
     "accounts.audit.apps.AuditConfig",
     "households.apps.HouseholdsConfig",
     "households.submissions.apps.SubmissionsConfig",
@@ -188,6 +189,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.middleware.every_answer",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.every_request",
@@ -269,6 +271,7 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA / "static"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 S3_BUCKET = env.str("PORTAL_S3_BUCKET", default="")
 S3_ENDPOINT = env.str("PORTAL_S3_ENDPOINT", default="")
 S3_REGION = env.str("PORTAL_S3_REGION", default="us-east-1")
@@ -352,7 +355,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # W002 asks for a middleware that sets one header; portal.middleware sets it.
 SILENCED_SYSTEM_CHECKS = ["security.W002"]
-MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+MESSAGE_STORAGE = "portal.notices.NoticeCookie"
+NOTICE_COOKIE = f"{_prefix}notices"
 
 # --- logs: what happened, never to whom -----------------------------------------------
 
@@ -369,4 +373,6 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
+    # Django's own would mail every error to ADMINS, with the form that was sent and all local values.
+    "loggers": {"django": {"handlers": [], "level": "INFO"}},
 }

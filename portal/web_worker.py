@@ -7,9 +7,11 @@ its line during an upload still reaches here through many of them.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
 import select
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +23,7 @@ from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from portal.logs import note_lost_thread
 from portal.turns import Turns
 
 # The longest silence in the middle of a request or an answer.
@@ -102,10 +105,15 @@ class Line(socket.socket):
 class PortalWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn comes without types
     def init_process(self) -> None:
         self.closing = ThreadPoolExecutor(max_workers=8)
+        threading.excepthook = note_lost_thread
         super().init_process()
 
     def get_thread_pool(self) -> Turns:
         return Turns(self.cfg.threads)
+
+    def handle(self, conn: Any) -> Any:
+        """In a context of its own: the next request on this thread has another id in its log lines."""
+        return contextvars.copy_context().run(super().handle, conn)
 
     def enqueue_req(self, conn: Any) -> None:
         if not isinstance(conn.sock, Line):

@@ -124,6 +124,8 @@ def run_tasks(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[A
     from django_tasks_db.management.commands import db_worker
     from django_tasks_db.models import DBTaskResult
 
+    from portal.management.commands.db_worker import TaskWorker
+
     # The worker would close the connection that holds the test's own transaction.
     monkeypatch.setattr(db_worker, "close_old_connections", lambda: None)
 
@@ -132,7 +134,7 @@ def run_tasks(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[A
         if later:
             waiting.filter(run_after__year__lt=9999).update(run_after=timezone.now())
         ready = list(waiting.ready().values_list("pk", flat=True))
-        db_worker.Worker(
+        TaskWorker(
             queue_names=["*"],
             excluded_queue_names=[],
             interval=0,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount, HouseholdSession, StaffAccount
 from households.models import Practice
 from tests.cast import PASSWORD, pick, sign_in, sign_in_as_staff
@@ -147,6 +150,73 @@ def test_family_sees_and_ends_its_other_browsers(signed_in):
     assert signed_in.post("/account/end-others/").status_code == 302
     assert other.get("/who/").status_code == 302
     assert signed_in.get(f"/for/{signed_in.key}/").status_code == 200
+
+
+def end_buttons(client):
+    """The addresses of the buttons that end one session, the latest session's first."""
+    page = client.get("/account/").content.decode()
+    return re.findall(r'action="(/account/sessions/[0-9a-f]{32}/end/)"', page)
+
+
+def test_family_ends_one_of_its_other_browsers(signed_in):
+    lost, kept = Client(), Client()
+    sign_in(lost, "rivera@example.org")
+    sign_in(kept, "rivera@example.org")
+    of_kept, of_lost = end_buttons(signed_in)
+    assert signed_in.get(of_lost).status_code == 405
+    answer = signed_in.post(of_lost, follow=True)
+    assert "That browser is signed out." in answer.content.decode()
+    assert lost.get("/who/").status_code == 302
+    assert kept.get("/who/").status_code == 200
+    assert signed_in.get(f"/for/{signed_in.key}/").status_code == 200
+    assert end_buttons(signed_in) == [of_kept]
+    ended = HouseholdSession.objects.get(end="family")
+    assert AuditEvent.objects.get(action="session-end").session_id == ended.pk
+    assert signed_in.post(of_lost).status_code == 302  # twice does no harm
+    assert AuditEvent.objects.filter(action="session-end").count() == 1
+
+
+def test_a_session_is_not_ended_by_another_login(signed_in):
+    stranger = Client()
+    sign_in(stranger, "okafor@example.org")
+    sign_in(Client(), "okafor@example.org")
+    (of_stranger,) = end_buttons(stranger)
+    for address in (of_stranger, f"/account/sessions/{'0' * 32}/end/", "/account/sessions/1/end/"):
+        assert signed_in.post(address).status_code == 404
+    assert stranger.get("/who/").status_code == 200
+    assert HouseholdSession.objects.filter(ended_at=None).count() == 3
+
+
+def test_ending_this_very_browser_is_signing_out(signed_in):
+    (own,) = HouseholdSession.objects.all()
+    answer = signed_in.post(f"/account/sessions/{own.public_key}/end/")
+    assert answer.headers["Location"] == "/login/"
+    assert "Clear-Site-Data" in answer.headers
+    assert HouseholdSession.objects.get().end == "signed-out"
+
+
+def test_a_session_that_ran_out_unnoticed_has_no_button(signed_in):
+    sign_in(Client(), "rivera@example.org")
+    other = HouseholdSession.objects.latest("pk")
+    HouseholdSession.objects.filter(pk=other.pk).update(
+        last_seen_at=other.last_seen_at - timedelta(seconds=settings.IDLE_SECONDS + 1)
+    )
+    assert end_buttons(signed_in) == []
+    assert "not used for a while" in signed_in.get("/account/").content.decode()
+
+
+def test_open_sessions_are_shown_however_many_came_after(signed_in):
+    account = HouseholdAccount.objects.get(email_key="rivera@example.org")
+    HouseholdSession.objects.bulk_create(
+        HouseholdSession(account=account, token_hash=str(n), end="idle", ended_at=timezone.now())
+        for n in range(25)
+    )
+    assert "This browser" in signed_in.get("/account/").content.decode()
+
+
+def test_browsers_forget_pages_when_the_password_changes(signed_in):
+    answer = change(signed_in, PASSWORD, "meadow copper violin raft")
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
 
 
 def test_another_household_is_not_ended(signed_in):

@@ -266,7 +266,7 @@ def test_cookies_that_no_browser_has(people, portal):
         'staff="abcdefgh\\000"',
         'family="\\000"; csrf="\\000"',
         "family=\xff\xfe; staff=\xff\xfe\xfd12345678",
-        "messages=W1siX19qc29uX21lc3NhZ2UiLDAsMjUsImEiLCIiXV0:x:y",
+        "notices=W1siX19qc29uX21lc3NhZ2UiLDAsMjUsImEiLCIiXV0:x:y",
         f"staff={'a' * 4000}; family={'b' * 4000}",
         "family-link=" + "A" * 43,
         "csrf=" + "\u00e9" * 32,
