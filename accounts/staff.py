@@ -132,6 +132,7 @@ def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
                 request.session["idle"] = _idle_seconds()
             idle = min(request.session["idle"], settings.IDLE_SECONDS)
             if _is_over(now, began, seen, idle):
+                audit.record(audit.Action.STAFF_SIGN_OUT, "over", request=request)
                 logout(request)
             elif now - seen > min(30, idle / 20):
                 request.session["seen"] = now

@@ -263,6 +263,7 @@ def password_change(request: SignedInRequest) -> HttpResponse:
 def account(request: SignedInRequest) -> HttpResponse:
     """This login: where it is and was signed in."""
     session = request.household_session
+    audit.record(audit.Action.VIEW, "ok", request=request, object_type="login")
     context = {
         "email": session.account.email_key,
         "sessions": session.account.sessions.order_by("-signed_in_at")[:20],

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.utils import timezone
 
+from accounts.audit import words
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
@@ -41,6 +43,7 @@ class Action(StrEnum):
     SCAN = "scan"
     DOWNLOAD = "download"
     EXPORT = "export"
+    SWEEP = "sweep"
     STAFF_SIGN_IN = "staff-sign-in"
     STAFF_SIGN_OUT = "staff-sign-out"
     STAFF_VIEW = "staff-view"
@@ -74,8 +77,10 @@ def record(
     `outcome` is a fixed word such as "ok", "no-match" or "paused", never something typed. What is not
     given is read from `request` where it stands there: the client's address, the household session
     (`request.household_session`), its account, the signed-in staff member, the open chart's member.
-    Raises what the database raises; callers let it through, so that the action fails with its entry.
+    Raises NotAWord for a word that words.py does not know, and what the database raises; callers let both
+    through, so that the action fails with its entry.
     """
+    words.check(action, outcome, object_type, str(object_id))
     client_address = None
     if request is not None:
         client_address = getattr(request, "client_address", None)
