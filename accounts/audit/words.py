@@ -111,7 +111,7 @@ SAYS: dict[str, dict[str, Any]] = {
         "draft": _("Saved a part of {thing}"),
         "discard": _("Deleted {thing} that was not sent"),
     },
-    "withdraw": {"ok": _("Took back {thing}")},
+    "withdraw": {"ok": _("Took back {thing}"), "joined": _("Joined {thing} into another")},
     "share": {
         "ok": _("Shared {thing} with the family"),
         "ended": _("Ended the sharing of {thing}"),
