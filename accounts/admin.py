@@ -35,7 +35,7 @@ from django_tasks_db.admin import DBTaskResult
 from accounts import practice_file
 from accounts.audit import Action, record
 from accounts.audit.models import AuditEvent
-from accounts.audit.reading import between_days, json_lines, on_days
+from accounts.audit.browsing import between_days, json_lines, on_days
 from accounts.audit.words import sentence
 from accounts.emails import usable_email_key
 from accounts.models import OWNERS, HouseholdAccount, StaffAccount

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from accounts.access import public
+from accounts.audit import anchor
 
 logger = logging.getLogger(__name__)
 # True once every migration was seen applied: this code does not change while it runs.
@@ -31,7 +32,8 @@ def health_live(request: HttpRequest) -> HttpResponse:
 @public
 @require_safe
 def health_ready(request: HttpRequest) -> HttpResponse:
-    """The database answers, its tables are this code's, and files can be written; otherwise 503."""
+    """The database answers, its tables are this code's, and files can be written, the audit's anchor among
+    them; otherwise 503."""
     try:
         _ask_database()
         _write_files()
@@ -64,3 +66,5 @@ def _write_files() -> None:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"ready?")
             file.flush()
+    if not anchor.is_writable():
+        raise OSError("the audit's anchor cannot be written")

@@ -115,6 +115,16 @@ def _socket_address(variable: str, given: str) -> str | tuple[str, int] | None:
     )
 
 
+# None: the keys in PORTAL_DATA/audit-key, which is made when first needed. Several are parted by commas, and
+# the last one writes.
+AUDIT_KEYS = re.split(r"[\s,]+", env.str("PORTAL_AUDIT_KEY", default="").strip(" ,\t\r\n"))
+AUDIT_KEYS = [key for key in AUDIT_KEYS if key]
+if any(len(key) < 32 for key in AUDIT_KEYS):
+    raise ImproperlyConfigured(
+        "PORTAL_AUDIT_KEY has to be a random text of at least 32 characters."
+    )
+AUDIT_ANCHOR = Path(env.str("PORTAL_AUDIT_ANCHOR", default=str(DATA / "audit-anchor"))).resolve()
+
 # None: files are not scanned for viruses.
 SCANNER = _socket_address("PORTAL_SCANNER", env.str("PORTAL_SCANNER", default="").strip())
 

@@ -12,6 +12,11 @@ from typing import Any
 _TABLE = "audit_auditevent"
 _NAMES = ["audit_no_update", "audit_no_delete", "audit_no_replace"]
 
+_NO_REPLACE = (
+    f"CREATE TRIGGER audit_no_replace BEFORE INSERT ON {_TABLE} WHEN {{}} "
+    "BEGIN SELECT RAISE(ABORT, 'The audit only grows: REPLACE refused'); END"
+)
+
 LIFT = {
     "sqlite": [f"DROP TRIGGER IF EXISTS {name}" for name in _NAMES],
     "postgresql": [
@@ -28,10 +33,11 @@ PUT = {
         "BEGIN SELECT RAISE(ABORT, 'The audit only grows: UPDATE refused'); END",
         f"CREATE TRIGGER audit_no_delete BEFORE DELETE ON {_TABLE} "
         "BEGIN SELECT RAISE(ABORT, 'The audit only grows: DELETE refused'); END",
-        # INSERT OR REPLACE removes the old row without asking the DELETE trigger.
-        f"CREATE TRIGGER audit_no_replace BEFORE INSERT ON {_TABLE} "
-        f"WHEN EXISTS (SELECT 1 FROM {_TABLE} WHERE id = NEW.id) "
-        "BEGIN SELECT RAISE(ABORT, 'The audit only grows: REPLACE refused'); END",
+        # INSERT OR REPLACE removes the old row without asking the DELETE trigger, by any of its keys.
+        _NO_REPLACE.format(
+            f"EXISTS (SELECT 1 FROM {_TABLE} WHERE id = NEW.id) OR "
+            f"EXISTS (SELECT 1 FROM {_TABLE} WHERE lane = NEW.lane AND place = NEW.place)"
+        ),
     ],
     "postgresql": [
         *LIFT["postgresql"],
@@ -44,11 +50,24 @@ PUT = {
         "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
     ],
 }
+_PUT_BEFORE_CHAIN = {
+    **PUT,
+    "sqlite": [
+        *PUT["sqlite"][:-1],
+        _NO_REPLACE.format(f"EXISTS (SELECT 1 FROM {_TABLE} WHERE id = NEW.id)"),
+    ],
+}
 
 
 def put(apps: Any, schema_editor: Any) -> None:
     """Put the triggers on the table; for `migrations.RunPython`."""
     for statement in PUT[schema_editor.connection.vendor]:
+        schema_editor.execute(statement, params=None)
+
+
+def put_before_chain(apps: Any, schema_editor: Any) -> None:
+    """The same for a table that has no lanes yet: migrations before 0005."""
+    for statement in _PUT_BEFORE_CHAIN[schema_editor.connection.vendor]:
         schema_editor.execute(statement, params=None)
 
 

@@ -7,12 +7,14 @@ action whose entry cannot be written does not happen.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.audit import words
+from accounts.audit import anchor, chain, keys
+from accounts.audit.words import check
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -48,16 +50,9 @@ class Action(StrEnum):
     STAFF_SIGN_OUT = "staff-sign-out"
     STAFF_VIEW = "staff-view"
     STAFF_CHANGE = "staff-change"
+    ANCHOR = "audit-anchor"
     STAFF_MAIL = "staff-mail"
     ROSTER_IMPORT = "roster-import"
-
-
-# Written by hand: every page writes an entry, and building this statement anew cost a twentieth of it.
-_INSERT = """
-INSERT INTO audit_auditevent (at, action, outcome, staff_id, account_id, session_id, member_id,
-                              object_type, object_id, client_address)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
 
 
 def record(
@@ -80,7 +75,7 @@ def record(
     Raises NotAWord for a word that words.py does not know, and what the database raises; callers let both
     through, so that the action fails with its entry.
     """
-    words.check(action, outcome, object_type, str(object_id))
+    check(action, outcome, object_type, str(object_id))
     client_address = None
     if request is not None:
         client_address = getattr(request, "client_address", None)
@@ -93,19 +88,32 @@ def record(
             member_id = member_id or binding.member_id
         if staff_id is None and request.path.startswith("/admin/"):
             staff_id = request.user.pk
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                connection.ops.adapt_datetimefield_value(timezone.now()),
-                str(action),
-                outcome,
-                staff_id,
-                account_id,
-                session_id,
-                member_id,
-                object_type,
-                str(object_id),
-                client_address,
-            ],
-        )
+    now = timezone.now()
+    words = [str(action), str(outcome), object_type, str(object_id)]
+    ids = [
+        None if number is None else int(number)
+        for number in (staff_id, account_id, session_id, member_id)
+    ]
+    address = client_address or None
+    key = keys.writing()
+    secret = chain.secret(
+        key,
+        now.isoformat(timespec="microseconds")[:26],
+        [*words, chain.plain_address(address)],
+        ids,
+    )
+    anchored = anchor.before()
+    head = chain.append(
+        connection,
+        [
+            connection.ops.adapt_datetimefield_value(now),
+            *words[:2],
+            *ids,
+            *words[2:],
+            address,
+        ],
+        key,
+        secret,
+    )
+    anchor.compare(anchored, head)
+    transaction.on_commit(partial(anchor.move_up, head))

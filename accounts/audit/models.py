@@ -1,7 +1,8 @@
 """The audit: one table that only ever grows.
 
 Database triggers (migration 0002) refuse every change and removal, on SQLite and PostgreSQL, for the
-application's own database login too (SECURITY R-AL-3). No foreign keys: an entry outlives what it names.
+application's own database login too, and a chain shows what was changed behind their back (SECURITY R-AL-3):
+append_only.py, chain.py, anchor.py, verifying.py. No foreign keys: an entry outlives what it names.
 No names, emails, health values, file names, passwords or tokens (R-AL-2): ids and fixed words only.
 """
 
@@ -19,9 +20,17 @@ class AuditEvent(models.Model):
     object_type = models.CharField(max_length=40, blank=True)
     object_id = models.CharField(max_length=40, blank=True)
     client_address = models.GenericIPAddressField(null=True)
+    # Where it stands in its chain, and what joins it to the entry before (chain.py).
+    lane = models.SmallIntegerField(default=0, editable=False)
+    place = models.BigIntegerField(default=0, editable=False)
+    mac = models.CharField(max_length=80, blank=True, editable=False)
 
     class Meta:
         ordering = ["-pk"]
+        constraints = [
+            # Whatever goes wrong, no two entries follow the same one.
+            models.UniqueConstraint(fields=["lane", "place"], name="audit_place"),
+        ]
         indexes = [
             models.Index(fields=["member_id", "-id"], name="audit_member"),
             models.Index(fields=["account_id", "-id"], name="audit_account"),

@@ -1,90 +1,76 @@
-"""Reading the audit: by day, without an index of its own for that, and as one file."""
+"""Every entry as it stands in the table, bent or not: what cannot be understood is handed on as it is.
+
+Nothing of Django's reading is used, which stops at the first date that is none.
+"""
 
 from __future__ import annotations
 
-import datetime
-import json
+import re
 from collections.abc import Iterator
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, NamedTuple
 
-from django.db.models import Max, Min, QuerySet
-from django.utils import timezone
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from accounts.audit.models import AuditEvent
+from accounts.audit import chain, keys
 
-# Entries are numbered as they are written, which is nearly as their times are.
-_NEARLY = datetime.timedelta(hours=1)
 _AT_ONCE = 2000
+_COLUMNS = (
+    "id, {at}, action, outcome, staff_id, account_id, session_id, member_id, object_type, object_id, "
+    "{address}, lane, place, mac"
+)
+_ALL = {
+    "sqlite": _COLUMNS.format(at="at", address="client_address"),
+    "postgresql": _COLUMNS.format(
+        at="to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
+        address="abbrev(client_address)",
+    ),
+}
+# As Django writes it into SQLite, without the fraction when that is none.
+_SQLITE_AT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{6})?")
 
 
-def _begin(day: datetime.date) -> datetime.datetime:
-    """Midnight where the reader is."""
-    return timezone.make_aware(datetime.datetime.combine(day, datetime.time.min))
+class Entry(NamedTuple):
+    head: chain.Head
+    at: str
+    words: tuple[str, ...]
+    ids: tuple[int | None, ...]
+
+    def secret(self, key: keys.Key) -> str:
+        return chain.secret(key, self.at, self.words, self.ids)
 
 
-def on_days(
-    rows: QuerySet[AuditEvent], since: datetime.date | None, until: datetime.date | None
-) -> QuerySet[AuditEvent]:
-    """The entries from the day `since` to the day `until`, both included; from the first and to the last
-    where they are None."""
-    if since is not None:
-        rows = rows.filter(at__gte=_begin(since))
-    if until is not None and until < datetime.date.max:
-        rows = rows.filter(at__lt=_begin(until + datetime.timedelta(days=1)))
-    return rows
-
-
-def between_days(
-    rows: QuerySet[AuditEvent], since: datetime.date | None, until: datetime.date | None
-) -> QuerySet[AuditEvent]:
-    """As on_days, found at once among millions: by their numbers first. Where somebody set the machine's
-    clock by more than an hour, entries of that time may be missing; a file of all (json_lines) has them."""
-    if since is not None and since > datetime.date.min:
-        rows = rows.filter(pk__gte=_first_after(_begin(since) - _NEARLY))
-    if until is not None and until < datetime.date.max - datetime.timedelta(days=1):
-        end = _begin(until + datetime.timedelta(days=1)) + _NEARLY
-        rows = rows.filter(pk__lt=_first_after(end))
-    return on_days(rows, since, until)
-
-
-def _first_after(moment: datetime.datetime) -> int:
-    """The number of the first entry at `moment` or later, by halving: twenty look-ups among a million."""
-    ends = AuditEvent.objects.aggregate(low=Min("pk"), high=Max("pk"))
-    if ends["low"] is None:
-        return 0
-    low, high = ends["low"], ends["high"] + 1
-    while low < high:
-        middle = (low + high) // 2
-        rows = AuditEvent.objects.filter(pk__gte=middle).order_by("pk")
-        found = rows.values_list("pk", "at").first()
-        if found is None or found[1] >= moment:
-            high = middle
+def entries(connection: BaseDatabaseWrapper, order: str, *, joined: bool = True) -> Iterator[Entry]:
+    """All of them, a few at a time, as of one moment. `joined` is False before they have their chain."""
+    columns = _ALL[connection.vendor]
+    if not joined:
+        columns = columns.replace("lane, place, mac", "0, 0, ''")
+    with ExitStack() as stack:
+        if connection.vendor == "postgresql":
+            # A cursor there reads on only inside a transaction; on SQLite one would keep writers out.
+            stack.enter_context(transaction.atomic(using=connection.alias))
         else:
-            low = found[0] + 1
-    return low
+            connection.ensure_connection()
+            stack.callback(setattr, connection.connection, "text_factory", str)
+            connection.connection.text_factory = _text
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(f"SELECT {columns} FROM audit_auditevent ORDER BY {order}")  # noqa: S608 # ours
+            while rows := cursor.fetchmany(_AT_ONCE):
+                for row in rows:
+                    yield _entry(row)
 
 
-def json_lines(rows: QuerySet[AuditEvent]) -> Iterator[bytes]:
-    """One entry a line, the oldest first, by its columns' names: what was there when this was called. Holds a
-    few at a time, however many there are."""
-    last = AuditEvent.objects.aggregate(last=Max("pk"))["last"] or 0
-    return _lines(rows.filter(pk__lte=last).order_by("pk"))
+def _entry(row: tuple[Any, ...]) -> Entry:
+    entry_id, at, action, outcome, *ids, object_type, object_id, address, lane, place, mac = row
+    words = (action, outcome, object_type, object_id, chain.plain_address(address))
+    return Entry(chain.Head(lane, place, entry_id, mac), _plain_at(at), words, tuple(ids))
 
 
-def _lines(rows: QuerySet[AuditEvent]) -> Iterator[bytes]:
-    columns = [field.attname for field in AuditEvent._meta.concrete_fields]
-    last = 0
-    while True:
-        some = list(rows.filter(pk__gt=last).values_list(*columns)[:_AT_ONCE])
-        for row in some:
-            yield (json.dumps(dict(zip(columns, map(_as_json, row), strict=True))) + "\n").encode()
-        if len(some) < _AT_ONCE:
-            return
-        last = some[-1][0]
+def _plain_at(at: Any) -> str:
+    found = _SQLITE_AT.fullmatch(str(at))
+    return f"{found[1]}T{found[2]}{found[3] or '.000000'}" if found else str(at)
 
 
-def _as_json(value: Any) -> Any:
-    """Moments in UTC, to the microsecond; bytes as hexadecimal digits."""
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).isoformat(timespec="microseconds")
-    return value.hex() if isinstance(value, bytes | memoryview) else value
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

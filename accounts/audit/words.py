@@ -220,6 +220,7 @@ SAYS: dict[str, dict[str, Any]] = {
         "draft-item-deleted": _("Deleted a part of {thing}"),
         "draft-condition-added": _("Set when a part of {thing} is shown"),
     },
+    "audit-anchor": {"anew": _("Began the audit's anchor anew")},
     "staff-mail": {
         "sent": _("Mail to staff was sent"),
         "mail-server-failed": _("The mail server did not take the mail to staff"),

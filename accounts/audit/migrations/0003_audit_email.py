@@ -14,5 +14,5 @@ class Migration(migrations.Migration):
                 name="audit_email",
             ),
         ),
-        migrations.RunPython(append_only.put, append_only.put),
+        migrations.RunPython(append_only.put_before_chain, append_only.put_before_chain),
     ]

@@ -21,5 +21,5 @@ class Migration(migrations.Migration):
             model_name="auditevent",
             index=models.Index(fields=["action", "-id"], name="audit_action"),
         ),
-        migrations.RunPython(append_only.put, append_only.put),
+        migrations.RunPython(append_only.put_before_chain, append_only.put_before_chain),
     ]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.audit.models import AuditEvent
-from accounts.audit.reading import json_lines, on_days
+from accounts.audit.browsing import json_lines, on_days
 from accounts.emails import email_key
 from accounts.models import HouseholdAccount
 from accounts.new_file import new_file

@@ -64,4 +64,5 @@ def test_table_has_no_room_for_what_people_type():
     for field in AuditEvent._meta.get_fields():
         assert not field.is_relation, field
         assert not isinstance(field, models.TextField | models.JSONField), field
-        assert (getattr(field, "max_length", None) or 0) <= 40, field
+        most = 80 if field.name == "mac" else 40  # which is computed by the database
+        assert (getattr(field, "max_length", None) or 0) <= most, field
