@@ -34,8 +34,8 @@ from django_tasks_db.admin import DBTaskResult
 
 from accounts import practice_file
 from accounts.audit import Action, record
-from accounts.audit.models import AuditEvent
 from accounts.audit.browsing import between_days, json_lines, on_days
+from accounts.audit.models import AuditEvent
 from accounts.audit.words import sentence
 from accounts.emails import usable_email_key
 from accounts.models import OWNERS, HouseholdAccount, StaffAccount

@@ -271,7 +271,7 @@ def account(request: SignedInRequest) -> HttpResponse:
     context = {
         "email": session.account.email_key,
         "sessions": sessions_shown,
-        "lines": [(line, browsers.get(line.session_id, "")) for line in happened.lines],
+        "lines": [(line, browsers.get(line.session_id or 0, "")) for line in happened.lines],
         "newer": number - 1,
         "older": number + 1 if happened.there_is_more else 0,
     }

@@ -72,9 +72,7 @@ def submissions_filled_in(*, request: MemberRequest, member: Member, by: str, na
         audit.record(audit.Action.SEND, "filled-in-by", request=request, object_type="submission")
 
 
-def submission_withdraw(
-    *, request: MemberRequest, submission: Submission, why: str = "ok"
-) -> bool:
+def submission_withdraw(*, request: MemberRequest, submission: Submission, why: str = "ok") -> bool:
     """The family takes it back; `why` is the audit's word. False, and nothing happens, once the practice has
     seen it."""
     with transaction.atomic():

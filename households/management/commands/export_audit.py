@@ -14,8 +14,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import audit
-from accounts.audit.models import AuditEvent
 from accounts.audit.browsing import json_lines, on_days
+from accounts.audit.models import AuditEvent
 from accounts.emails import email_key
 from accounts.models import HouseholdAccount
 from accounts.new_file import new_file
@@ -66,8 +66,8 @@ class Command(BaseCommand):
                 audit.record(
                     audit.Action.EXPORT,
                     "ndjson",
-                    member_id=member and member.pk,
-                    account_id=account and account.pk,
+                    member_id=None if member is None else member.pk,
+                    account_id=None if account is None else account.pk,
                     object_type="auditevent",
                 )
         except DatabaseError as error:
