@@ -359,7 +359,7 @@ class AuditEventAdmin(PortalModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         columns = [field.name for field in AuditEvent._meta.concrete_fields if field.name != "at"]
-        return ["moment", "what", "who", "whom", *columns]
+        return ["moment", "utc", "what", "who", "whom", *columns]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return self.get_fields(request, obj)
@@ -379,6 +379,10 @@ class AuditEventAdmin(PortalModelAdmin):
     @admin.display(description=gettext_lazy("when"))
     def moment(self, entry: AuditEvent) -> str:
         return date_format(timezone.localtime(entry.at), "Y/m/d H:i:s")
+
+    @admin.display(description=gettext_lazy("when, in UTC"))
+    def utc(self, entry: AuditEvent) -> str:
+        return entry.at.astimezone(datetime.UTC).isoformat(timespec="microseconds")
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, entry: AuditEvent) -> str:
