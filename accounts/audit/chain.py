@@ -59,7 +59,8 @@ def plain_address(text: str | None) -> str:
 
 
 def link(secret: str, mac_before: str, lane: int, place: int, entry_id: int) -> str:
-    return hashlib.sha256(f"{secret} {mac_before} {lane} {place} {entry_id}".encode()).hexdigest()
+    said = f"{secret} {mac_before} {lane} {place} {entry_id}"
+    return hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 # Written by hand: every page writes an entry, and building this statement anew cost a twentieth of it.

@@ -21,7 +21,8 @@ _COLUMNS = (
     "{address}, lane, place, mac"
 )
 _ALL = {
-    "sqlite": _COLUMNS.format(at="at", address="client_address"),
+    # Not as a column, whose declared type has Django's converter.
+    "sqlite": _COLUMNS.format(at="at || ''", address="client_address"),
     "postgresql": _COLUMNS.format(
         at="to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
         address="abbrev(client_address)",
@@ -63,13 +64,28 @@ def entries(connection: BaseDatabaseWrapper, order: str, *, joined: bool = True)
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     entry_id, at, action, outcome, *ids, object_type, object_id, address, lane, place, mac = row
-    words = (action, outcome, object_type, object_id, chain.plain_address(address))
-    return Entry(chain.Head(lane, place, entry_id, mac), _plain_at(at), words, tuple(ids))
+    words = map(_word, (action, outcome, object_type, object_id))
+    plain_address = chain.plain_address(None if address is None else _word(address))
+    return Entry(
+        chain.Head(_number(lane, -1), _number(place, 0), entry_id, _word(mac)),
+        _plain_at(_word(at)),
+        (*words, plain_address),
+        tuple(number if number is None else _number(number, -1) for number in ids),
+    )
 
 
-def _plain_at(at: Any) -> str:
-    found = _SQLITE_AT.fullmatch(str(at))
-    return f"{found[1]}T{found[2]}{found[3] or '.000000'}" if found else str(at)
+def _plain_at(at: str) -> str:
+    found = _SQLITE_AT.fullmatch(at)
+    return f"{found[1]}T{found[2]}{found[3] or '.000000'}" if found else at
+
+
+def _word(value: Any) -> str:
+    """In SQLite anything may stand in any column."""
+    return value if isinstance(value, str) else f"? {value!r}"
+
+
+def _number(value: Any, otherwise: int) -> int:
+    return value if isinstance(value, int) else otherwise
 
 
 def _text(raw: bytes) -> str:

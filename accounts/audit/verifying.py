@@ -6,6 +6,7 @@ what comes behind it is still looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,11 +16,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.audit import anchor, keys
 from accounts.audit.chain import LANES, Head, link
+from accounts.audit.keys import Key
 from accounts.audit.reading import Entry, entries
 
 # Killed between a commit and its anchor, a portal leaves one transaction of a lane behind it. Those of two
 # moments further apart than this are no such leftover.
 LONGEST_BEHIND = timedelta(hours=1)
+_MAC = re.compile(r"[0-9a-f]{8}-[0-9a-f]{64}")
 
 
 class Kind(StrEnum):
@@ -51,9 +54,9 @@ class _Lane:
 
     last: Head
     last_at: str = ""
-    # The mac that the last entry should have had, where it has another.
-    right_mac: str = ""
-    # Behind a gap nobody knows what the mac before was; behind an unknown key, nobody can say.
+    # What the mac of the last entry may have been, where it is wrong.
+    right_macs: tuple[str, ...] = ()
+    # Entries that are newer than the anchor.
     behind: int = 0
     behind_first_at: str = ""
 
@@ -67,7 +70,7 @@ class Verification:
     lanes: int = 0
     # Not anchored, as after a kill, and vouched for by the chain.
     behind: int = 0
-    keys: dict[str, keys.Key] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)
     unknown: dict[str, _OfKey] = field(default_factory=dict)
     ends: anchor.Anchor | None = None
 
@@ -100,7 +103,7 @@ class Verification:
     def _look_at(self, entry: Entry, lane: _Lane) -> Iterator[Finding]:
         head, last = entry.head, lane.last
         missing = head.place - last.place - 1
-        right_mac = ""
+        right_macs: tuple[str, ...] = ()
         if missing < 0:
             yield Finding(
                 Kind.CHANGED,
@@ -108,6 +111,7 @@ class Verification:
             )
             return
         if missing:
+            # Nobody knows the mac that was before: this one is believed.
             where = (
                 f"between entries {last.entry_id} and"
                 if last.place
@@ -118,46 +122,45 @@ class Verification:
                 f"{_number(missing)} removed {where} {_name(entry)}"
                 f"{f'; the one before is of {lane.last_at}' if lane.last_at else ''}.",
             )
-        elif not self._is_linked(entry, last.mac):
-            right_mac = self._right_mac(entry, last.mac)
-            if lane.right_mac and self._is_linked(entry, lane.right_mac):
-                right_mac = ""  # only the mac of the one before was changed
-            elif right_mac:
+        elif not self._is_linked(entry, [last.mac, *lane.right_macs]):
+            right_macs = tuple(self._mac(entry, last.mac, key) for key in self.keys.values())
+            if self._is_of_unknown_key(entry, right_macs):
+                self._count_unknown(entry)
+            else:
                 yield Finding(
                     Kind.CHANGED,
                     f"{_name(entry)} was changed, or put in or moved here by somebody without the key.",
                 )
-        lane.last, lane.last_at, lane.right_mac = head, entry.at, right_mac
-        yield from self._compare(head, right_mac, entry, lane)
+        lane.last, lane.last_at, lane.right_macs = head, entry.at, right_macs
+        yield from self._compare(entry, lane)
 
-    def _is_linked(self, entry: Entry, mac_before: str) -> bool:
-        return bool(entry.head.mac) and entry.head.mac == self._mac(
-            entry, mac_before, entry.head.mac.partition("-")[0]
+    def _is_linked(self, entry: Entry, macs_before: list[str]) -> bool:
+        key = self.keys.get(entry.head.mac.partition("-")[0])
+        return key is not None and any(
+            entry.head.mac == self._mac(entry, mac_before, key) for mac_before in macs_before
         )
 
-    def _mac(self, entry: Entry, mac_before: str, mark: str) -> str | None:
-        """The mac that it should have; None when the key is not known."""
-        key = self.keys.get(mark)
-        if key is None:
-            return None
+    def _mac(self, entry: Entry, mac_before: str, key: Key) -> str:
+        """The one that it should have, written with this key."""
         lane, place, entry_id, _mac = entry.head
-        return f"{mark}-{link(entry.secret(key), mac_before, lane, place, entry_id)}"
+        return f"{key.mark}-{link(entry.secret(key), mac_before, lane, place, entry_id)}"
 
-    def _right_mac(self, entry: Entry, mac_before: str) -> str:
-        """That of an entry whose own is wrong; "" when nobody here can say, which is counted."""
+    def _is_of_unknown_key(self, entry: Entry, right_macs: tuple[str, ...]) -> bool:
+        """Or is it one of ours, in which the mark of the key was changed?"""
         mark, _dash, digest = entry.head.mac.partition("-")
-        if mark in self.keys:
-            return self._mac(entry, mac_before, mark) or ""
-        for known in self.keys:
-            right = self._mac(entry, mac_before, known) or ""
-            if right.partition("-")[2] == digest:
-                return right
+        return (
+            _MAC.fullmatch(entry.head.mac) is not None
+            and mark not in self.keys
+            and digest not in [right.partition("-")[2] for right in right_macs]
+        )
+
+    def _count_unknown(self, entry: Entry) -> None:
+        mark = entry.head.mac.partition("-")[0]
         if mark in self.unknown:
             self.unknown[mark].last = entry
             self.unknown[mark].count += 1
         else:
             self.unknown[mark] = _OfKey(entry, entry)
-        return ""
 
     # --- the ends ---------------------------------------------------------------------
 
@@ -166,11 +169,12 @@ class Verification:
             return None
         return self.ends.lines[lane]
 
-    def _compare(self, head: Head, right_mac: str, entry: Entry, lane: _Lane) -> Iterator[Finding]:
+    def _compare(self, entry: Entry, lane: _Lane) -> Iterator[Finding]:
+        head = entry.head
         line = self._line(head.lane)
         if line is None:
             return
-        if head.place == line.head.place and line.head.mac not in (head.mac, right_mac):
+        if head.place == line.head.place and line.head.mac not in (head.mac, *lane.right_macs):
             yield Finding(
                 Kind.CUT,
                 f"{_name(entry)} is not the one that was written there, which the anchor names "

@@ -28,7 +28,7 @@ from households.documents.models import Document, DocumentKind, DocumentRequest
 from households.documents.quarantine import waiting
 from households.documents.renditions import page_name
 from households.documents.request_admin import DocumentRequestAdmin
-from households.documents.serving import document_response, picture_response
+from households.documents.serving import document_response, handing_out, picture_response
 from households.documents.staff_forms import ReturnDocumentForm, ShareForm
 from households.staff_pages import moment, name_and_birth_date, person_line
 from households.submissions.actions import submission_file, submission_return, submission_see
@@ -341,7 +341,8 @@ class DocumentAdmin(SentThingAdmin):
         """The bytes, as a file to keep and never as a page (SECURITY R-UP-4)."""
         document = self._to_look_at(request, pk)
         response = document_response(request, document, as_attachment=True)
-        self._record(request, audit.Action.DOWNLOAD, "ok", document)
+        with handing_out(response):
+            self._record(request, audit.Action.DOWNLOAD, "ok", document)
         return response
 
     def _page(self, request: HttpRequest, pk: int, number: int) -> HttpResponseBase:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -43,6 +45,16 @@ def document_response(
         filename=document.name,
         as_attachment=as_attachment,
     )
+
+
+@contextmanager
+def handing_out(response: HttpResponseBase) -> Iterator[None]:
+    """What has to succeed before the file goes: where it does not, the file is closed again."""
+    try:
+        yield
+    except BaseException:
+        response.close()
+        raise
 
 
 def picture_response(request: HttpRequest, document: Document, name: str) -> HttpResponseBase:

@@ -28,7 +28,7 @@ from households.documents.forms import DocumentsForm, JoinForm, posted_photos
 from households.documents.joining import MOST_PHOTOS
 from households.documents.models import STANDING, Document, DocumentKind, DocumentRequest
 from households.documents.sending import send, sent_sentence
-from households.documents.serving import document_response, picture_response
+from households.documents.serving import document_response, handing_out, picture_response
 from households.models import Member
 from households.requests import MemberRequest
 from households.submissions.models import Submission
@@ -253,10 +253,15 @@ def document_file(request: MemberRequest, member: Member, public_id: uuid.UUID) 
     """The bytes as they were sent, always as a file to keep and never as a page (R-UP-4)."""
     document = _to_send(member, public_id)
     response = document_response(request, document, as_attachment=True)
-    audit.record(
-        audit.Action.DOWNLOAD, "ok", request=request, object_type="document", object_id=public_id
-    )
-    _note_opening(request, document)
+    with handing_out(response):
+        audit.record(
+            audit.Action.DOWNLOAD,
+            "ok",
+            request=request,
+            object_type="document",
+            object_id=public_id,
+        )
+        _note_opening(request, document)
     return response
 
 
