@@ -50,6 +50,9 @@ ABOUT_NOBODY |= {
     for page in ("changelist", "history", "change")
 }
 ABOUT_NOBODY |= {name for name in EXPECTED if "_build" in name}
+# Staff's own second factor.
+ABOUT_NOBODY |= {"second_factor", "second_factor_app", "second_factor_codes"}
+ABOUT_NOBODY |= {"accounts_staffaccount_second_factor"}
 # Pictures of a document, whose page has an entry.
 ABOUT_NOBODY |= {"documents_document_pages"}
 
@@ -405,6 +408,17 @@ ELSEWHERE: dict[str, str] = {
     "task_dismiss": f"{TASKS}test_dismissed_it_does_not_come_back_when_it_is_typed_again",
     "task_keep_off": f"{TASKS}test_keeping_off_works_at_once_while_the_chart_and_a_form_are_open",
     "task_seen": f"{TASKS}test_may_stay_closes_the_task_and_changes_nothing",
+}
+SECOND_FACTOR = "tests/accounts/test_second_factor.py::"
+ELSEWHERE |= {
+    "second_factor": f"{SECOND_FACTOR}test_no_secret_stands_in_an_address_or_in_the_audit",
+    "second_factor_app": f"{SECOND_FACTOR}test_another_phone_takes_the_place_of_the_first",
+    "second_factor_codes": (
+        f"{SECOND_FACTOR}test_new_recovery_codes_end_the_old_ones_when_they_are_kept"
+    ),
+    "accounts_staffaccount_second_factor": (
+        f"{SECOND_FACTOR}test_an_owner_removes_the_second_factor_of_somebody_who_lost_their_phone"
+    ),
 }
 # The form builder's, each of which changes one draft through one door (intake/drafting.py).
 ELSEWHERE |= {

@@ -47,6 +47,7 @@ class Action(StrEnum):
     EXPORT = "export"
     SWEEP = "sweep"
     STAFF_SIGN_IN = "staff-sign-in"
+    SECOND_FACTOR = "second-factor"
     STAFF_SIGN_OUT = "staff-sign-out"
     STAFF_VIEW = "staff-view"
     STAFF_CHANGE = "staff-change"

@@ -31,6 +31,8 @@ SAYS: dict[str, dict[str, Any]] = {
         "family": _("Signed out from another browser of this login"),
         "staff": _("Signed out by the practice"),
         "paused": _("Signed out: the practice closed the login"),
+        "staff-one": _("Ended one sign-in of a staff account"),
+        "staff-everywhere": _("Ended every sign-in of a staff account"),
     },
     "throttle": {
         "sign-in": _("Had to wait: too many wrong passwords"),
@@ -39,6 +41,8 @@ SAYS: dict[str, dict[str, Any]] = {
         "link": _("Had to wait: too many links asked for from one network"),
         "password-change": _("Had to wait: current password wrong too often"),
         "staff-sign-in": _("Staff had to wait: too many wrong passwords"),
+        "staff-code": _("Staff had to wait: too many wrong codes"),
+        "staff-recovery": _("Staff had to wait: too many wrong recovery codes"),
         "staff-password-change": _("Staff had to wait: current password wrong too often"),
     },
     "alarm": {"many-failures": _("Alarm: very many failures everywhere")},
@@ -138,6 +142,19 @@ SAYS: dict[str, dict[str, Any]] = {
     "staff-sign-out": {
         "ok": _("Staff signed out"),
         "over": _("Staff signed out by the portal: not used for a while, or open for too long"),
+    },
+    "second-factor": {
+        "asked": _("Staff were asked for a code: the password was right"),
+        "set-up-asked": _("Staff were asked to set a second factor up: the password was right"),
+        "ok": _("Staff typed the right code"),
+        "refused": _("Staff typed a wrong or used code"),
+        "recovery-code": _("Staff used a recovery code"),
+        "recovery-refused": _("Staff typed a wrong or used recovery code"),
+        "enrolled": _("Set a second factor up"),
+        "renewed": _("Set a second factor up anew"),
+        "enrol-refused": _("Tried to set a second factor up: the code was wrong"),
+        "codes-made": _("Made new recovery codes"),
+        "removed": _("Took a second factor away"),
     },
     "staff-view": {
         "ok": _("Looked at {thing}"),
