@@ -6,6 +6,7 @@ So households hands its answers in once, at start-up (households/apps.py); accou
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -15,6 +16,9 @@ class PracticeFile(Protocol):
 
     def words_about(self, email_key: str) -> tuple[str, ...]:
         """Names that a guesser who knows the family would try: members', the practice's."""
+
+    def names_of(self, members: Iterable[int]) -> dict[int, str]:
+        """The full names of those members who are on file, by their numbers. One query."""
 
     def mail_facts(self) -> dict[str, str]:
         """The practice's `name`, `phone` and mail `sender`, for mails."""

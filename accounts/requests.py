@@ -29,3 +29,13 @@ class SignedInRequest(PortalRequest):
     """Behind accounts.access.sign_in_needed, or the gate."""
 
     household_session: HouseholdSession
+
+
+def page_number(request: HttpRequest, most: int) -> int:
+    """Which page of a list an address asks for, from 1 to `most`; the first where it says nothing else."""
+    given = request.GET.get("page", "")
+    return (
+        min(most, max(1, int(given)))
+        if given.isascii() and given.isdigit() and len(given) < 5
+        else 1
+    )

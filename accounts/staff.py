@@ -147,6 +147,7 @@ def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
                 request.session["idle"] = _idle_seconds()
             idle = min(request.session["idle"], settings.IDLE_SECONDS)
             if _is_over(now, began, seen, idle):
+                audit.record(audit.Action.STAFF_SIGN_OUT, "over", request=request)
                 staff_sessions.end_own(request)
                 logout(request)
             elif not nobody_asked(request) and now - seen > min(30, idle / 20):

@@ -228,8 +228,11 @@ class PortalModelAdmin(admin.ModelAdmin):
         # Django's own is "Select … to change", also of what nobody can change.
         title = {"title": capfirst(self.opts.verbose_name_plural)}
         response = super().changelist_view(request, {**title, **(extra_context or {})})
-        if self.records_views and request.method == "GET" and response.status_code == 200:
-            self._record(request, audit.Action.STAFF_VIEW, "list")
+        # Also where it was asked for by POST: a list that is read is read.
+        if self.records_views and response.status_code == 200:
+            shown = getattr(response, "context_data", None) or {}
+            is_found = getattr(shown.get("cl"), "query", "")
+            self._record(request, audit.Action.STAFF_VIEW, "search" if is_found else "list")
         return response
 
     def render_change_form(

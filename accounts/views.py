@@ -16,7 +16,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from accounts import actions, audit, doors, links, passwords, sessions, throttle
+from accounts import actions, activity, audit, doors, links, passwords, sessions, throttle
 from accounts.access import public, sign_in_needed, with_next
 from accounts.emails import email_key, email_mark
 from accounts.forms import (
@@ -26,7 +26,7 @@ from accounts.forms import (
     SignInForm,
 )
 from accounts.models import HouseholdSession
-from accounts.requests import PortalRequest, SignedInRequest, posted
+from accounts.requests import PortalRequest, SignedInRequest, page_number, posted
 
 # The opened link's token, kept by the browser for the one page that needs it, so that no address has it.
 _LINK_COOKIE = f"{settings.FAMILY_COOKIE}-link"
@@ -263,11 +263,19 @@ def password_change(request: SignedInRequest) -> HttpResponse:
 @sign_in_needed
 @require_safe
 def account(request: SignedInRequest) -> HttpResponse:
-    """This login: where it is and was signed in."""
+    """This login: where it is and was signed in, and what happened with it lately."""
     session = request.household_session
+    number = page_number(request, activity.MOST_PAGES)
+    happened = activity.activity_of(session.account, number)
+    audit.record(audit.Action.VIEW, "ok", request=request, object_type="login")
+    sessions_shown = list(sessions.of_account(session.account))
+    browsers = {one.pk: one.browser for one in sessions_shown}
     context = {
         "email": session.account.email_key,
-        "sessions": sessions.of_account(session.account),
+        "sessions": sessions_shown,
+        "lines": [(line, browsers.get(line.session_id or 0, "")) for line in happened.lines],
+        "newer": number - 1,
+        "older": number + 1 if happened.there_is_more else 0,
     }
     return render(request, "accounts/account.html", context)
 

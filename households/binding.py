@@ -175,6 +175,8 @@ def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             ended = request.ended_session
             opened_for = _keep_typed(request, ended, key) if ended is not None else None
             if request.method == "POST":
+                if ended is not None:
+                    _record_refusal(request, "signed-out", ended, opened_for)
                 _say_not_sent(request, opened_for)
             return to_sign_in(request)
         binding = current(session)
@@ -186,6 +188,7 @@ def _gate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             _close_lost(session)
             # The picker itself says that typed text is kept.
             if request.method == "POST":
+                _record_refusal(request, "closed", session, opened_for)
                 messages.warning(request, _("Nothing was sent: the chart was closed."))
             else:
                 messages.warning(request, _("The chart is closed. Choose the person to go on."))
@@ -224,6 +227,21 @@ def _keep_typed(request: HttpRequest, session: HouseholdSession, key: str) -> Op
     return OpenedFor(binding.member, text_kept)
 
 
+def _record_refusal(
+    request: HttpRequest, why: str, session: HouseholdSession, opened_for: OpenedFor | None
+) -> None:
+    """A form that nobody took in. Of a browser that was never signed in there is none: anybody could fill the
+    audit."""
+    audit.record(
+        audit.Action.STALE_PAGE,
+        why,
+        request=request,
+        account_id=session.account_id,
+        session_id=session.pk,
+        member_id=opened_for.member.pk if opened_for else None,
+    )
+
+
 def _say_not_sent(request: HttpRequest, opened_for: OpenedFor | None) -> None:
     """Nobody who pressed Send may think that it went. Names no one: the message waits in a cookie."""
     if opened_for is not None and opened_for.text_kept:
@@ -237,7 +255,9 @@ def _only_keep_typed(request: PracticeRequest, key: str) -> HttpResponse:
     button (static/portal.js). Shows the page again, with the text, after signing in where needed."""
     session = request.household_session or request.ended_session
     if session is not None:
-        _keep_typed(request, session, key)
+        opened_for = _keep_typed(request, session, key)
+        if opened_for is not None and opened_for.text_kept:
+            _record_refusal(request, "kept", session, opened_for)
     return to_sign_in(request) if request.household_session is None else redirect(request.path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from households.models import Member, Practice
 
 
@@ -14,6 +16,10 @@ class HouseholdsPracticeFile:
             "first_name", "preferred_name", "last_name"
         )
         return (Practice.load().name, *(name for row in names for name in row))
+
+    def names_of(self, members: Iterable[int]) -> dict[int, str]:
+        found = Member.objects.filter(pk__in=set(members))
+        return {member.pk: member.full_name for member in found}
 
     def time_outs(self) -> tuple[int | None, int | None]:
         # As it was some seconds ago: a sign-in keeps what it began with anyway.

@@ -233,14 +233,14 @@ class MemberOwnedAdmin(FindsPeople):
         """A page of one form that is about `member`, whose name and birth date stay in sight. `action` is
         where the form goes, `back` where "Cancel" goes: both the address itself and the person's page
         where they are left out."""
-        if request.method == "GET":
-            audit.record(
-                audit.Action.STAFF_VIEW,
-                "form",
-                request=request,
-                member_id=member.pk,
-                object_type=self.opts.model_name or "",
-            )
+        # Also when it is shown again for a mistake: nobody reads a name by posting nothing.
+        audit.record(
+            audit.Action.STAFF_VIEW,
+            "form",
+            request=request,
+            member_id=member.pk,
+            object_type=self.opts.model_name or "",
+        )
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

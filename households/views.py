@@ -95,6 +95,7 @@ def _pick_again(request: HouseholdRequest, public_id: str, next_page: str) -> Ht
         None,
     )
     if chosen is None:
+        audit.record(audit.Action.PICK, "not-offered", request=request)
         return _who_page(request, WhoForm(), next_page, status=422)
     return _to_chart(request, chosen, next_page)
 

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.audit import anchor, chain, keys
+from accounts.audit.words import check
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -44,6 +45,7 @@ class Action(StrEnum):
     SCAN = "scan"
     DOWNLOAD = "download"
     EXPORT = "export"
+    SWEEP = "sweep"
     STAFF_SIGN_IN = "staff-sign-in"
     SECOND_FACTOR = "second-factor"
     STAFF_SIGN_OUT = "staff-sign-out"
@@ -71,8 +73,10 @@ def record(
     `outcome` is a fixed word such as "ok", "no-match" or "paused", never something typed. What is not
     given is read from `request` where it stands there: the client's address, the household session
     (`request.household_session`), its account, the signed-in staff member, the open chart's member.
-    Raises what the database raises; callers let it through, so that the action fails with its entry.
+    Raises NotAWord for a word that words.py does not know, and what the database raises; callers let both
+    through, so that the action fails with its entry.
     """
+    check(action, outcome, object_type, str(object_id))
     client_address = None
     if request is not None:
         client_address = getattr(request, "client_address", None)

@@ -148,7 +148,7 @@ def _propose(
         decided_at=timezone.now() if by_itself else None,
     )
     if waiting is not None:
-        submission_run_out(request=request, submission=waiting.submission, proposals=theirs)
+        submission_run_out(submission=waiting.submission, proposals=theirs)
     audit.record(
         audit.Action.SEND,
         "accepted-by-itself" if by_itself else "ok",
@@ -195,7 +195,7 @@ def change_take_back(*, request: MemberRequest, member: Member, change: DetailCh
 def _take_back(request: MemberRequest, member: Member, change: DetailChange) -> None:
     _replace(member, change, taken_back_at=timezone.now())
     theirs = DetailChange.objects.for_member(member)
-    submission_run_out(request=request, submission=change.submission, proposals=theirs)
+    submission_run_out(submission=change.submission, proposals=theirs)
     audit.record(
         audit.Action.WITHDRAW,
         "ok",

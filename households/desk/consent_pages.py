@@ -105,15 +105,14 @@ def _page(site: AdminSite, request: HttpRequest, member: Member) -> HttpResponse
             done = _recorded(request, member, form)
             if done is not None:
                 return done
-    if request.method != "POST":
-        audit.record(
-            audit.Action.STAFF_VIEW,
-            "consent",
-            request=request,
-            member_id=member.pk,
-            object_type="member",
-            object_id=member.pk,
-        )
+    audit.record(
+        audit.Action.STAFF_VIEW,
+        "consent",
+        request=request,
+        member_id=member.pk,
+        object_type="member",
+        object_id=member.pk,
+    )
     # Read anew: what went wrong may be that somebody else was faster.
     member = Member.objects.get(pk=member.pk)
     others = Member.objects.filter(email_key=member.email_key).exclude(pk=member.pk)

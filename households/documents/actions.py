@@ -274,7 +274,7 @@ def _in_common(photos: Sequence[Document]) -> dict[str, Any]:
 
 def _take_into_another(request: MemberRequest, photo: Document) -> None:
     if photo.submission is None or not submission_withdraw(
-        request=request, submission=photo.submission
+        request=request, submission=photo.submission, why="joined"
     ):
         raise ValidationError(
             _(

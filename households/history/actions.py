@@ -364,7 +364,7 @@ def _run_out(request: MemberRequest, member: Member, replaced: Iterable[EntryCha
     theirs = EntryChange.objects.for_member(member)
     envelopes = {change.submission_id: change.submission for change in replaced}
     for submission in envelopes.values():
-        submission_run_out(request=request, submission=submission, proposals=theirs)
+        submission_run_out(submission=submission, proposals=theirs)
 
 
 def _page(

@@ -75,6 +75,7 @@ def form_file(
         except actions.IsSent:
             return sent_already(request, public_id)
         status = 422
+    audit.record(audit.Action.VIEW, "ok", request=request, object_type="form", object_id=public_id)
     context = {
         "questionnaire": filling.questionnaire,
         "label": inputs.label_of(node.item),

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
+from accounts import audit
 from accounts.requests import posted
 from accounts.staff_pages import PortalModelAdmin
 from households.intake.ask_admin import AskingAdmin, StateFilter
@@ -235,6 +236,7 @@ def people_page(
     of_page: PortalModelAdmin, request: HttpRequest, people: Sequence[Member], form: AskOneForm
 ) -> HttpResponse:
     """Names everybody who is going to be asked, above the form."""
+    audit.record(audit.Action.STAFF_VIEW, "form", request=request, object_type="memberask")
     context = {
         **of_page.admin_site.each_context(request),
         "title": _("Ask for a form"),

@@ -4,4 +4,5 @@ from households.overview import views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("activity/", views.chart_activity, name="chart_activity"),
 ]

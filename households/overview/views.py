@@ -13,11 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import audit
+from accounts.requests import page_number
 from households import kept
 from households.binding import member_url
 from households.demographics.standing import AllStanding
 from households.history.sections import is_shared
 from households.models import Member
+from households.overview import activity
 from households.overview.checklist import page_of, tasks_of
 from households.overview.document_rows import asked_for, documents_of
 from households.overview.lately import recent
@@ -62,6 +64,21 @@ def overview(request: MemberRequest, member: Member) -> HttpResponse:
         "kept": _kept(request, member),
     }
     return render(request, "households/overview/home.html", context)
+
+
+@require_safe
+def chart_activity(request: MemberRequest, member: Member) -> HttpResponse:
+    """Who did what in this chart, as far as a family's shared login can say it."""
+    number = page_number(request, activity.MOST_PAGES)
+    happened = activity.activity_of(member, request.household_session.account, number)
+    audit.record(audit.Action.VIEW, "ok", request=request, object_type="activity")
+    context = {
+        "member": member,
+        "lines": happened.lines,
+        "newer": number - 1,
+        "older": number + 1 if happened.there_is_more else 0,
+    }
+    return render(request, "households/overview/activity.html", context)
 
 
 def _hidden(request: MemberRequest, standing: Standing) -> frozenset[str]:

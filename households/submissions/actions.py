@@ -72,14 +72,15 @@ def submissions_filled_in(*, request: MemberRequest, member: Member, by: str, na
         audit.record(audit.Action.SEND, "filled-in-by", request=request, object_type="submission")
 
 
-def submission_withdraw(*, request: MemberRequest, submission: Submission) -> bool:
-    """The family takes it back. False, and nothing happens, once the practice has seen it."""
+def submission_withdraw(*, request: MemberRequest, submission: Submission, why: str = "ok") -> bool:
+    """The family takes it back; `why` is the audit's word. False, and nothing happens, once the practice has
+    seen it."""
     with transaction.atomic():
         changed = _step(submission, {Status.RECEIVED}, Status.WITHDRAWN, "withdrawn_at")
         if changed:
             audit.record(
                 audit.Action.WITHDRAW,
-                "ok",
+                why,
                 request=request,
                 object_type=submission.kind,
                 object_id=submission.public_id,
@@ -237,14 +238,13 @@ def submission_settle(
         submission_file(request=request, submission=submission)
 
 
-def submission_run_out(
-    *, request: MemberRequest, submission: Submission, proposals: ProposalQuerySet
-) -> None:
+def submission_run_out(*, submission: Submission, proposals: ProposalQuerySet) -> None:
     """The family replaced or took back one of its `proposals` itself. Where none waits any more, nobody at
     the practice has anything left to decide on: it is taken back, or stands as it was decided."""
     outcome, reason = _outcome(submission, proposals)
     if outcome is Status.WITHDRAWN:
-        if submission_withdraw(request=request, submission=submission):
+        # In the audit it is what the family did: a part sent anew, or taken back.
+        if _step(submission, {Status.RECEIVED}, Status.WITHDRAWN, "withdrawn_at"):
             return
         # Seen, and for nothing: somebody looked at what does not count any more.
         outcome = Status.FILED

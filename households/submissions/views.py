@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts import audit
 from accounts.views import own_page
 from households import kept
 from households.binding import member_url, name_given_before
@@ -48,5 +49,6 @@ def filled_in_by(request: MemberRequest, member: Member) -> HttpResponse:
             initial={"filled_in_by": said.filled_in_by, "filled_in_name": name, **typed}
         )
         status = 200
+    audit.record(audit.Action.VIEW, "ok", request=request, object_type="filled-in-by")
     context = {"form": form, "next": back}
     return render(request, "households/submissions/filled_in_by.html", context, status=status)

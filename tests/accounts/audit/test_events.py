@@ -53,7 +53,7 @@ def test_staff_entry_names_the_staff_account(cast):
     request.household_session = None
     request.user = cast.nurse_staff
 
-    audit.record(audit.Action.STAFF_VIEW, request=request, member_id=cast.leo.pk)
+    audit.record(audit.Action.STAFF_VIEW, "ok", request=request, member_id=cast.leo.pk)
 
     entry = AuditEvent.objects.get()
     assert (entry.staff_id, entry.account_id) == (cast.nurse_staff.pk, None)

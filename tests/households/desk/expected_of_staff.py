@@ -48,6 +48,7 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "audit_auditevent_history": ("ao", "ao"),
     "audit_auditevent_delete": ("", ""),
     "audit_auditevent_change": ("ao", ""),
+    "audit_auditevent_export": ("ao", ""),
     "accounts_householdaccount_send_link": ("", "fco"),
     "accounts_householdaccount_end_sessions": ("", "fco"),
     "accounts_householdaccount_lift_pause": ("", "fco"),

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from accounts import audit
 from households.documents.sweeping import Finding, How, Kind, sweep
 from households.models import Member
 
@@ -66,6 +67,8 @@ class Command(BaseCommand):
                 "Run it again when it does.",
                 returncode=2,
             ) from error
+        if how.delete:
+            audit.record(audit.Action.SWEEP, "wrong" if wrong else "ok", object_type="file")
         kinds = [Kind.STRAY, Kind.MISSING, Kind.TEMPORARY, Kind.NO_PICTURES]
         if how.checksums:
             kinds.append(Kind.CHANGED)

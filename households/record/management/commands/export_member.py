@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import tempfile
 import zoneinfo
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
 from accounts import audit
+from accounts.new_file import new_file
 from households.models import Member, Practice
 from households.record.exporting import Format, write_record
 from households.record.reading import record_of
@@ -49,7 +46,7 @@ class Command(BaseCommand):
             practice = Practice.load()
             with (
                 timezone.override(zoneinfo.ZoneInfo(practice.time_zone)),
-                _new_file(target) as file,
+                new_file(target) as file,
             ):
                 left_out = write_record(record_of(member, practice=practice), how, file)
                 size = file.tell()
@@ -72,39 +69,3 @@ class Command(BaseCommand):
         self.stdout.write(f"{target}: {how.value}, {size} bytes")
         if any(one.is_fault for one in left_out):
             sys.exit(1)
-
-
-@contextlib.contextmanager
-def _new_file(target: Path) -> Iterator[IO[bytes]]:
-    """A file for its owner alone, which has its name once it is whole and on the disk. It never takes the
-    place of another, also of one that came meanwhile."""
-    if os.path.lexists(target):
-        raise CommandError(f"{target} is there already. Nothing was written.")
-    try:
-        # mkstemp, below, makes it readable for nobody else.
-        # Closed by whoever moves or drops it.
-        file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=".export-", delete=False)  # noqa: SIM115
-    except OSError as error:
-        raise CommandError(f"{target} cannot be written: {error.strerror or error}") from None
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        _give_name(Path(file.name), target)
-    except OSError as error:
-        raise CommandError(f"{target} was not written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(file.name)
-
-
-def _give_name(made: Path, target: Path) -> None:
-    try:
-        os.link(made, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(target):
-            raise FileExistsError from None
-        os.rename(made, target)

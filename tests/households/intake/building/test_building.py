@@ -50,6 +50,32 @@ def test_a_form_is_begun_with_a_title_and_a_section(builder):
     assert "About you" in text_of(builder.open())
 
 
+def test_every_change_of_a_draft_is_in_the_audit(builder, staff):
+    builder.add("yes-no", "About you", "Do you smoke?")
+    builder.add("short-text", "About you", "How much?")
+    builder.show_if("How much?", "Do you smoke?", comparison="=", answer="true")
+    builder.change("How much?", text="How much a day?")
+    builder.add("short-text", "About you", "Since when?")
+    builder.press("up", "Since when?")
+    builder.delete("How much a day?")
+    builder.send("title/", {}, title="Smoking")
+    version = QuestionnaireVersion.objects.get()
+    discard = f"/admin/intake/questionnaireversion/{version.pk}/discard/"
+    staff.post(discard, {"revision": version.revision})
+    changes = AuditEvent.objects.filter(object_type="questionnaireversion", staff_id__isnull=False)
+    assert [one.outcome for one in changes.filter(outcome__startswith="draft-").order_by("pk")] == [
+        "draft-item-added",
+        "draft-item-added",
+        "draft-condition-added",
+        "draft-item-changed",
+        "draft-item-added",
+        "draft-moved",
+        "draft-item-deleted",
+        "draft-titled",
+        "draft-discarded",
+    ]
+
+
 def test_a_page_sent_twice_begins_one_form(staff):
     fields = fields_of(staff.get(NEW), title="Consent to treat", kind="consent", section="The text")
     places = {staff.post(NEW, fields).headers["Location"] for _press in range(2)}
