@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from django.test import Client
 
-from tests.cast import sign_in
+from tests.cast import sign_in, sign_in_as_staff
 from tests.pages import text_of
 
 
@@ -34,3 +35,14 @@ def test_answers_to_forms_are_marked_for_back_and_reload(cast, client):
     assert "data-answer" in client.post("/who/", {}).content.decode()
     strict = Client(enforce_csrf_checks=True)
     assert "data-answer" not in strict.post("/who/", {"note": "my own words"}).content.decode()
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "EVIL"])
+@pytest.mark.parametrize("address", ["/", "/admin/", "/admin/households/member/", "/nothing/"])
+def test_a_fourth_method_gets_nowhere(cast, client, method, address):
+    """Django's admin takes any for a GET, with neither the token nor the audit of one (R-AZ-7, AZ-09)."""
+    sign_in_as_staff(client)
+    answer = client.generic(method, address)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD, POST")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert b"Mia" not in answer.content
