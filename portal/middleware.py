@@ -6,7 +6,7 @@ from typing import TypeAlias
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from whitenoise.middleware import WhiteNoiseFileResponse
 
@@ -17,6 +17,7 @@ from portal import errors
 from portal.logs import begin_request
 
 GetResponse: TypeAlias = Callable[[HttpRequest], HttpResponse]
+METHODS = ("GET", "HEAD", "POST")
 
 _SAME_FOR_ALL = {
     "Content-Security-Policy": settings.CONTENT_SECURITY_POLICY,
@@ -49,7 +50,12 @@ def every_request(get_response: GetResponse) -> GetResponse:
     """Middleware, one layer for all that a request has to pass: each layer costs every page."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        return _refuse_nul(request) or _take_in_body(request) or get_response(request)
+        return (
+            _refuse_method(request)
+            or _refuse_nul(request)
+            or _take_in_body(request)
+            or get_response(request)
+        )
 
     # Where Django takes an exception of a view to.
     # Django looks for it on the function.
@@ -68,6 +74,14 @@ def _add_headers(response: HttpResponse) -> None:
     # A file of a family has a stricter policy of its own, and a mailed link's page tells nobody.
     for name, value in _SAME_FOR_ALL.items():
         response.headers.setdefault(name, value)
+
+
+def _refuse_method(request: HttpRequest) -> HttpResponse | None:
+    """Three methods are known here; any other gets nowhere, whoever asks. Django's own pages would take a PUT
+    for a GET (SECURITY R-AZ-7)."""
+    if request.method in METHODS:
+        return None
+    return HttpResponseNotAllowed(METHODS)
 
 
 def _refuse_nul(request: HttpRequest) -> HttpResponse | None:

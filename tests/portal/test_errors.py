@@ -11,7 +11,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, Programm
 from django.test import Client
 
 from accounts import passwords
-from tests.cast import sign_in
+from tests.cast import sign_in, sign_in_as_staff
 from tests.pages import text_of
 
 
@@ -125,3 +125,14 @@ def test_a_full_disk_and_a_busy_door_name_the_reference_too(family, monkeypatch)
     answer = Client().post("/login/", {"email": "a@b.example", "password": "x"})
     assert answer.status_code == 503
     assert answer.headers["X-Request-ID"] in text_of(answer)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "EVIL"])
+@pytest.mark.parametrize("address", ["/", "/admin/", "/admin/households/member/", "/nothing/"])
+def test_a_fourth_method_gets_nowhere(cast, client, method, address):
+    """Django's admin takes any for a GET, with neither the token nor the audit of one (R-AZ-7, AZ-09)."""
+    sign_in_as_staff(client)
+    answer = client.generic(method, address)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD, POST")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert b"Mia" not in answer.content

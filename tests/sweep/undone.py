@@ -1,0 +1,55 @@
+"""Trying something out on a database that is as before afterwards, and knowing what it wrote."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import connection, transaction
+
+WRITES = re.compile(
+    r'^\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM|REPLACE INTO|CREATE|ALTER|DROP)\s+"?(\w+)',
+    re.I,
+)
+# What looking leaves behind: the audit of it, when a session was last used, attempts that are counted.
+LOOKING = {
+    "audit_auditevent",
+    "django_session",
+    "accounts_throttle",
+    "accounts_householdsession",
+}
+# What a refusal keeps for the family: a closed chart, and typed text on its own page of its own login.
+REFUSING = {"households_binding", "households_kepttext"}
+
+
+class Undone:
+    """A block whose writing is taken back. `written`: tables that were written in it, but for what looking
+    leaves behind; `changed`: of these, tables beyond what a refusal keeps."""
+
+    def __init__(self) -> None:
+        self.tables: list[str] = []
+        self._atomic: Any = transaction.atomic()
+        self._noting: Any = connection.execute_wrapper(self._note)
+
+    def _note(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if found := WRITES.match(sql):
+            self.tables.append(found[1])
+        return execute(sql, params, many, context)
+
+    @property
+    def written(self) -> list[str]:
+        return [table for table in self.tables if table not in LOOKING]
+
+    @property
+    def changed(self) -> list[str]:
+        return [table for table in self.written if table not in REFUSING]
+
+    def __enter__(self) -> Undone:
+        self._atomic.__enter__()
+        self._noting.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._noting.__exit__(*error)
+        transaction.set_rollback(True)
+        self._atomic.__exit__(*error)
