@@ -2,7 +2,7 @@
 
 python -m tests.machine [--runs 500] [--steps 50] [--minutes M] [--database both] [--seed N] [--no-kills]
 
-Each run has households of its own in one portal that goes on, so that whatever one leaves behind meets the next.
+Each run has households of its own in one portal that goes on: what one leaves behind meets the next.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.core
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -29,7 +30,7 @@ from tests import postgres
 from tests.hostile.conftest import set_password
 from tests.hostile.visitor import STAFF_PASSWORD
 from tests.machine import cast as families
-from tests.machine.machine import all_steps, machine_of
+from tests.machine.machine import all_steps, hypothesis_here, machine_of
 from tests.machine.portals import ServedPortal, descendants
 from tests.machine.steps import FAMILY_PASSWORD, Steps
 from tests.real_portal import RealPortal, running_portal
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--no-kills", action="store_true", help="to see memory grow, if it does")
     given = parser.parse_args()
+    hypothesis_here(pytest.MonkeyPatch(), shrinking_seconds=300)
     failed = False
     if given.database in {"sqlite", "both"}:
         os.environ.pop("DATABASE_URL", None)
@@ -64,7 +66,10 @@ def main() -> int:
 
 def soak(given: argparse.Namespace) -> bool:
     """On one database. Whether all of it held."""
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder, running_portal(Path(folder)) as real:
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as folder,
+        running_portal(Path(folder)) as real,
+    ):
         real.add_owner("nurse@example.org", STAFF_PASSWORD)
         soaking = Soak(real, given)
         ended_well = soaking.go_on_until_done()
@@ -87,9 +92,7 @@ class Soak:
 
     def _codes(self) -> Iterator[str]:
         """A name for each run, whose people are on file when it is handed out."""
-        letters = (
-            "".join(one) for one in itertools.product(string.ascii_lowercase[:16], repeat=4)
-        )
+        letters = ("".join(one) for one in itertools.product(string.ascii_lowercase[:16], repeat=4))
         password = ""
         while codes := [*itertools.islice(letters, AT_ONCE)]:
             self.real.import_roster(families.roster(codes))

@@ -1,4 +1,4 @@
-"""The people of a run (SECURITY 2.1): a family with twins, a family whose Ava has the same name and birth date,
+"""The people of a run (SECURITY 2.1): a family with twins, one whose Ava has the same name and birth date,
 two people nobody can tell apart, and somebody of the practice who is its patient."""
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def publish_form(staff: Wire) -> None:
     version = staff.get(saved.location)
     button = version.form(ends="/publish/")
     assert staff.post(button.action, button.fields).status == 302
-    (link,) = {one for one in version.links if "/intake/questionnaire/" in one and "/change/" in one}
+    (link,) = {
+        one for one in version.links if "/intake/questionnaire/" in one and "/change/" in one
+    }
     settings = staff.get(link).form(has="is_offered").typed(is_offered="on")
     answer = staff.post(settings.action, settings.fields)
     assert answer.status == 302, answer.text

@@ -1,5 +1,5 @@
-"""The state machine: which steps there are, when each can be taken, and that each run ends with everybody having
-what is theirs."""
+"""The state machine: which steps there are, when each can be taken, and that each run ends with everybody
+having what is theirs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import note
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.machine.model import Browser, Chart, Paper, Person, Tab, World
@@ -20,12 +21,12 @@ DATA = st.data()
 
 
 _Step = Callable[["Story", Any], None]
-_STEPS: dict[str, tuple[int, Callable[["Story"], bool], _Step]] = {}
+_STEPS: dict[str, tuple[int, Callable[[Any], bool], _Step]] = {}
 
 
 def step(weight: int, when: Callable[[Any], bool] = lambda _self: True) -> Callable[[_Step], _Step]:
-    """A step that can be taken `when` this holds, so often beside the others. Hypothesis chooses among its own
-    rules evenly, and for each run leaves many of them out: in a short run most would never meet."""
+    """A step that can be taken `when` this holds, so often beside the others. Hypothesis chooses among its
+    own rules evenly, and for each run leaves many of them out: in a short run most would never meet."""
 
     def noted(take: _Step) -> _Step:
         _STEPS[take.__name__] = (weight, when, take)
@@ -65,9 +66,7 @@ class Story(RuleBasedStateMachine):
 
     def _with_chart(self) -> list[Browser]:
         """Browsers with a chart that is open, as far as the browser knows."""
-        return [
-            one for one in self.world.browsers if one.session is not None and one.session.chart
-        ]
+        return [one for one in self.world.browsers if one.session is not None and one.session.chart]
 
     def _tabs_with_page(self) -> list[tuple[Browser, Tab]]:
         return [(one, tab) for one in self.world.browsers for tab in one.tabs if tab.page]
@@ -119,7 +118,9 @@ class Story(RuleBasedStateMachine):
 
     @rule(data=DATA)
     def next_step(self, data: Any) -> None:
-        able = [one for one, (weight, when, _) in _STEPS.items() if when(self) for _n in range(weight)]
+        able = [
+            one for one, (weight, when, _) in _STEPS.items() if when(self) for _n in range(weight)
+        ]
         name = self._one(data, able, "step")
         _STEPS[name][2](self, data)
         type(self).fired[name] += 1
@@ -156,7 +157,9 @@ class Story(RuleBasedStateMachine):
         """The likeliest way to the wrong chart: a page, another person in another tab, and then Send."""
         browser = self._one(data, self._with_chart(), "browser")
         tab = self._one(data, browser.tabs, "tab")
-        person = self._one(data, self.world.household(browser.session.login.email) or [None], "other")
+        person = self._one(
+            data, self.world.household(browser.session.login.email) or [None], "other"
+        )
         if person is not None and self._open_any(data, browser, tab):
             self._step(lambda: self.steps.pick(browser, person.first, person.born))
             self._step(lambda: self.steps.submit(browser, tab))
@@ -269,7 +272,9 @@ class Story(RuleBasedStateMachine):
         first, born = person.first, person.born
         if self.world.misses < 20 and data.draw(st.integers(0, 9), label="slip") == 9:
             first, born = self._one(
-                data, [(first[:2], born), ("%", born), (first, "2001/01/01"), ("Zoe", born)], "typed"
+                data,
+                [(first[:2], born), ("%", born), (first, "2001/01/01"), ("Zoe", born)],
+                "typed",
             )
         self._step(lambda: self.steps.pick(browser, first, born))
 
@@ -372,10 +377,16 @@ class Story(RuleBasedStateMachine):
     def staff_corrects(self, data: Any) -> None:
         person = self._person(data)
         if data.draw(st.booleans(), label="the name"):
-            first = person.first.removesuffix("lyn") if person.first.endswith("lyn") else f"{person.first}lyn"
+            first = (
+                person.first.removesuffix("lyn")
+                if person.first.endswith("lyn")
+                else f"{person.first}lyn"
+            )
             self._step(lambda: self.steps.staff_writes(person, first_name=first))
         else:
-            day = self._one(data, [day for day in ("02", "14", "28") if day != person.born[-2:]], "day")
+            day = self._one(
+                data, [day for day in ("02", "14", "28") if day != person.born[-2:]], "day"
+            )
             born = person.born[:-2] + day
             self._step(lambda: self.steps.staff_writes(person, date_of_birth=born))
 
@@ -466,6 +477,13 @@ class Story(RuleBasedStateMachine):
             type(self).kinds.update(self.steps.kinds)
             type(self).answers.update(self.steps.answers)
             type(self).end(self.steps)
+
+
+def hypothesis_here(monkeypatch: Any, shrinking_seconds: int) -> None:
+    """Hypothesis as this machine needs it: it copies parts of a run over others to find equal values, which here
+    only takes the same step again and again; and a story is short enough after a while."""
+    monkeypatch.setattr(engine.ConjectureRunner, "generate_mutations_from", lambda *_: None)
+    monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", shrinking_seconds)
 
 
 def machine_of(begin: Callable[[], Steps], end: Callable[[Steps], None]) -> type[Story]:

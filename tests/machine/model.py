@@ -1,5 +1,5 @@
-"""Who owns what, in plain Python: the portal as it is meant to be. It knows nothing of Django, of HTTP or of our
-code, and says of each step which kind of answer has to come, and what every chart holds then."""
+"""Who owns what, in plain Python: the portal as it is meant to be. It knows nothing of Django, of HTTP or of
+our code, and says of each step which kind of answer has to come, and what every chart holds then."""
 
 from __future__ import annotations
 
@@ -393,9 +393,7 @@ class World:
             latest[chart.person] = chart
         household = self.household(session.login.email)
         return [
-            person
-            for person, chart in latest.items()
-            if person in household and not chart.is_open
+            person for person, chart in latest.items() if person in household and not chart.is_open
         ]
 
     def pick(self, session: Session, person: Person, home: str) -> Chart:

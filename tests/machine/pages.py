@@ -95,7 +95,8 @@ class Page:
     def bound(self) -> list[str]:
         """Who the page says it is for."""
         return [
-            " ".join(one.text_content().split()) for one in self.html.xpath("//*[@data-bound-member]")
+            " ".join(one.text_content().split())
+            for one in self.html.xpath("//*[@data-bound-member]")
         ]
 
     @property

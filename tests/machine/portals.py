@@ -211,7 +211,7 @@ class ServedPortal:
         if not self._kills:
             return
         self.kills += 1
-        workers = [pid for pid in descendants(self.portal.process.pid)]
+        workers = descendants(self.portal.process.pid)
         if self.kills % 4 and len(workers) > 2:
             os.kill(workers[self.kills % len(workers)], signal.SIGKILL)
         else:

@@ -1,4 +1,4 @@
-"""What families and staff do, through pages: each step asks the model what has to come, does it, and compares."""
+"""What families and staff do, through pages: each step asks the model what has to come, does it, compares."""
 
 from __future__ import annotations
 
@@ -51,7 +51,11 @@ PLAIN_PAGES = {
     "address": "demographics/address/",
     "allergy": "history/allergies/add/",
 }
-BOX = {"documents/": "note", "demographics/address/": "address_1", "history/allergies/add/": "substance"}
+BOX = {
+    "documents/": "note",
+    "demographics/address/": "address_1",
+    "history/allergies/add/": "substance",
+}
 
 
 class Wrong(AssertionError):
@@ -621,7 +625,9 @@ class Steps:
             self._shows_kept(browser, chart, inside, page, form.value(box))
             stands = draft.answers[place]
             if not kept:
-                self.say(form.value(box) == stands, page, f"shows {form.value(box)!r}, not {stands!r}")
+                self.say(
+                    form.value(box) == stands, page, f"shows {form.value(box)!r}, not {stands!r}"
+                )
             tab.place, tab.word = place, kept
             tab.base = self.world.kept_base.get(key, stands) if kept else stands
         tab.action, tab.fields = form.action, form.fields
@@ -936,7 +942,7 @@ class Steps:
         self.tell(f"staff: {'accept' if accept else 'return'} {allergy.word} of {person}")
         (row,) = self.portal.query(
             "SELECT id, submission_id FROM history_entrychange WHERE member_id = %s "
-            'AND decision = \'waiting\' AND CAST("values" AS TEXT) LIKE %s',
+            "AND decision = 'waiting' AND CAST(\"values\" AS TEXT) LIKE %s",
             person.number,
             f"%{allergy.word}%",
         )
@@ -963,7 +969,9 @@ class Steps:
             person.number,
         )
         (number,) = (
-            pk for pk, public_id in rows if str(public_id).replace("-", "") == form.public_id.replace("-", "")
+            pk
+            for pk, public_id in rows
+            if str(public_id).replace("-", "") == form.public_id.replace("-", "")
         )
         return int(number)
 
