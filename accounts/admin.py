@@ -16,8 +16,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_otp.plugins.otp_totp.admin import TOTPDevice
 from django_tasks_db.admin import DBTaskResult
 
+from accounts import second_factor, staff_sessions
 from accounts.audit import Action
 from accounts.audit.models import AuditEvent
 from accounts.emails import usable_email_key
@@ -26,6 +28,8 @@ from accounts.staff_pages import PortalModelAdmin, VersionedForm
 
 # The queue's own pages show the addresses that mails go to, to everybody who may see the queue.
 admin.site.unregister(DBTaskResult)
+# Their pages show the secrets of everybody's apps.
+admin.site.unregister(TOTPDevice)
 admin.site.unregister(Group)
 
 
@@ -104,9 +108,9 @@ class StaffAccountAdmin(OwnersOnly, UserAdmin):
     ordering = ("email",)
     # Ticks, not Django's two-box picker: that one has labels a screen reader does not get.
     filter_horizontal = ()
-    readonly_fields = ("password_page", "last_login", "created_at")
+    readonly_fields = ("password_page", "second_factor_page", "last_login", "created_at")
     fieldsets = (
-        (None, {"fields": ("email", "name", "password_page")}),
+        (None, {"fields": ("email", "name", "password_page", "second_factor_page")}),
         (
             gettext_lazy("What this person may do"),
             {"fields": ("is_active", "groups")},
@@ -131,6 +135,26 @@ class StaffAccountAdmin(OwnersOnly, UserAdmin):
             _("Set a new password for this person"),
         )
 
+    @admin.display(description=gettext_lazy("second factor"))
+    def second_factor_page(self, staff: StaffAccount) -> str:
+        if second_factor.device_of(staff) is None:
+            state = _("No app is set up yet.")
+        else:
+            left = second_factor.recovery_codes_left(staff)
+            state = _("An app is set up; recovery codes left: %(left)d.") % {"left": left}
+        return format_html(
+            '{} <a href="{}">{}</a>',
+            state,
+            reverse("admin:accounts_staffaccount_second_factor", args=[staff.pk]),
+            _("Phone lost, or a browser left open"),
+        )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data:
+            # So that no session of theirs opens anything when they may sign in again.
+            staff_sessions.sign_ins_end(request=request, staff=obj)
+
     def user_change_password(
         self,
         request: HttpRequest,
@@ -141,7 +165,13 @@ class StaffAccountAdmin(OwnersOnly, UserAdmin):
             # Your own is changed on the page that asks for the current one (SECURITY R-AU-12).
             return HttpResponseRedirect(reverse("admin:password_change"))
         with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
+            response = super().user_change_password(request, id, form_url)
+            if request.method == "POST" and response.status_code == 302:
+                # Nothing goes on by the old one, and nobody waits for the guesses at it.
+                staff = StaffAccount.objects.get(pk=id)
+                staff_sessions.sign_ins_end(request=request, staff=staff)
+                second_factor.pauses_lift(staff)
+        return response
 
 
 @admin.register(Group)

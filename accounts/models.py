@@ -17,6 +17,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Least
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.emails import email_key
@@ -253,6 +254,10 @@ class StaffAccount(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("may sign in"), default=True)
     is_staff = models.BooleanField(default=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    # They enrolled an app and have not yet said that they keep their recovery codes.
+    recovery_codes_due = models.BooleanField(default=False, editable=False)
+    # How often all their sign-ins were ended together. A session of an earlier number opens nothing.
+    sign_ins_ended = models.PositiveIntegerField(default=0, editable=False)
 
     objects = StaffAccountManager()
 
@@ -317,3 +322,55 @@ class StaffAccount(AbstractBaseUser, PermissionsMixin):
 
     def check_password(self, raw_password: str | None) -> bool:
         return super().check_password(normalised(raw_password or ""))
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session is compared with at every request: it ends with the password it began by, and
+        when all sign-ins are ended."""
+        return salted_hmac(
+            "accounts.StaffAccount.session",
+            f"{self.sign_ins_ended} {self.password}",
+            secret=secret,
+            algorithm="sha256",
+        ).hexdigest()
+
+
+class StaffRecoveryCode(models.Model):
+    """What opens the second step of staff's sign-in once, when the phone is lost. Only the hash of the code
+    is here; its number is its first figure. accounts/second_factor.py writes it."""
+
+    staff = models.ForeignKey(StaffAccount, on_delete=models.CASCADE, related_name="recovery_codes")
+    number = models.PositiveSmallIntegerField()
+    code_hash = models.CharField(max_length=128)
+    made_at = models.DateTimeField(default=timezone.now)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["staff", "number"], name="one_recovery_code")
+        ]
+
+    def __str__(self) -> str:
+        return f"Recovery code {self.number} of {self.staff_id}"
+
+
+class StaffSession(models.Model):
+    """One sign-in of staff in one browser, to be seen in a list and ended from there. The session itself is
+    Django's; accounts/staff_sessions.py keeps the two together."""
+
+    staff = models.ForeignKey(StaffAccount, on_delete=models.CASCADE, related_name="+")
+    # Of Django's row, by which it is ended; "" when it is over.
+    session_key = models.CharField(max_length=40, blank=True)
+    signed_in_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    client_address = models.GenericIPAddressField(null=True)
+    browser = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["-last_seen_at"]
+        indexes = [models.Index(fields=["staff", "-signed_in_at"], name="staff_session")]
+
+    def __str__(self) -> str:
+        return f"Staff session {self.pk}"

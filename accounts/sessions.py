@@ -91,7 +91,7 @@ def _resolve(request: PortalRequest, token: str) -> None:
     request.household_session = session
     idle_seconds = session.longest_idle.total_seconds()
     request.idle_seconds = int(idle_seconds)
-    if _nobody_asked(request):
+    if nobody_asked(request):
         return
     now = timezone.now()
     # Written at most every few seconds: a page with pictures is one use, not twenty.
@@ -99,7 +99,7 @@ def _resolve(request: PortalRequest, token: str) -> None:
         HouseholdSession.objects.filter(pk=session.pk, ended_at=None).update(last_seen_at=now)
 
 
-def _nobody_asked(request: PortalRequest) -> bool:
+def nobody_asked(request: HttpRequest) -> bool:
     """Whether a page or the browser asks by itself: it is no use of the session (R-SE-3). A page that
     says "stay signed in" posts."""
     return request.method in {"GET", "HEAD"} and (

@@ -1,10 +1,11 @@
-"""The staff door: sign-in at /admin/ only, throttled like the families' door, idle sign-out."""
+"""The staff door: the password at /admin/ only, throttled like the families' door, and idle sign-out."""
 
 from __future__ import annotations
 
 import time
 from typing import Any, cast
 
+from django import forms
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import SESSION_KEY, logout
@@ -15,12 +16,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts import audit, practice_file, throttle
+from accounts import audit, practice_file, staff_sessions, throttle
 from accounts.emails import email_key
 from accounts.models import StaffAccount
 from accounts.passwords import TooBusy, normalised, one_of_few
 from accounts.requests import PortalRequest
-from accounts.sessions import GetResponse, address_group
+from accounts.sessions import GetResponse, address_group, nobody_asked
 
 
 class StaffBackend(ModelBackend):
@@ -41,6 +42,36 @@ class StaffBackend(ModelBackend):
                 password=normalised(password or ""),
                 **kwargs,
             )
+
+
+def paused(seconds: int) -> ValidationError:
+    """What a form says while its door is paused; answered with status 429 (`too_many_attempts`)."""
+    minutes = -(-seconds // 60)
+    return ValidationError(
+        ngettext(
+            "Too many attempts. Try again in %(minutes)d minute.",
+            "Too many attempts. Try again in %(minutes)d minutes.",
+            minutes,
+        ),
+        code="paused",
+        params={"minutes": minutes, "seconds": seconds},
+    )
+
+
+def busy() -> ValidationError:
+    return ValidationError(
+        _("Too many people are signing in at this moment. Try again in a few seconds."),
+        code="busy",
+    )
+
+
+def too_many_attempts(response: HttpResponse, form: forms.BaseForm) -> HttpResponse:
+    """The same answer; with 429 and Retry-After where the form says that its door is paused."""
+    for error in form.non_field_errors().as_data():
+        if error.code == "paused" and error.params:
+            response.status_code = 429
+            response.headers["Retry-After"] = str(error.params["seconds"])
+    return response
 
 
 class StaffSignInForm(AdminAuthenticationForm):
@@ -65,35 +96,19 @@ class StaffSignInForm(AdminAuthenticationForm):
         )
         if seconds:
             audit.record(audit.Action.THROTTLE, "staff-sign-in", request=self.request)
-            minutes = -(-seconds // 60)
-            raise ValidationError(
-                ngettext(
-                    "Too many attempts. Try again in %(minutes)d minute.",
-                    "Too many attempts. Try again in %(minutes)d minutes.",
-                    minutes,
-                ),
-                code="paused",
-                params={"minutes": minutes, "seconds": seconds},
-            )
+            raise paused(seconds)
         try:
             cleaned = super().clean()
         except TooBusy:
-            raise ValidationError(
-                _("Too many people are signing in at this moment. Try again in a few seconds."),
-                code="busy",
-            ) from None
+            raise busy() from None
         except ValidationError:
             audit.record(audit.Action.STAFF_SIGN_IN, "refused", request=self.request)
             throttle.failure_everywhere()
             raise
-        throttle.clear(throttle.STAFF_SIGN_IN, subject)
+        # This try was right, so it does not count. The wrong ones before it do, until the second step is
+        # done as well (accounts/staff_sign_in.py).
+        throttle.forgive(throttle.STAFF_SIGN_IN, subject)
         throttle.forgive(throttle.SIGN_IN_ADDRESS, address)
-        audit.record(
-            audit.Action.STAFF_SIGN_IN,
-            "ok",
-            request=self.request,
-            staff_id=self.get_user().pk,
-        )
         return cleaned
 
 
@@ -132,9 +147,11 @@ def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
                 request.session["idle"] = _idle_seconds()
             idle = min(request.session["idle"], settings.IDLE_SECONDS)
             if _is_over(now, began, seen, idle):
+                staff_sessions.end_own(request)
                 logout(request)
-            elif now - seen > min(30, idle / 20):
+            elif not nobody_asked(request) and now - seen > min(30, idle / 20):
                 request.session["seen"] = now
+                staff_sessions.seen(request)
         return get_response(request)
 
     return middleware

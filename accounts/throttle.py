@@ -36,6 +36,10 @@ class Rule:
 SIGN_IN = Rule("sign-in", limit=5, first_pause=60, longest_pause=3600, most=100)
 SIGN_IN_ADDRESS = Rule("sign-in-address", limit=30, first_pause=600, longest_pause=600, window=600)
 STAFF_SIGN_IN = Rule("staff-sign-in", limit=5, first_pause=60, longest_pause=3600, most=100)
+# The second step. A million codes, three of them right at any moment: as few guesses as at a password.
+STAFF_CODE = Rule("staff-code", limit=5, first_pause=60, longest_pause=3600, most=100)
+# Nobody guesses one of these: slowed, and open for good, also to whom guesses at the code have shut out.
+STAFF_RECOVERY = Rule("staff-recovery", limit=5, first_pause=60, longest_pause=3600)
 PICK = Rule("pick", limit=5, first_pause=60, longest_pause=900)
 PICK_ADDRESS = Rule("pick-address", limit=30, first_pause=600, longest_pause=600, window=600)
 LINK_MAIL = Rule("link-mail", limit=3, first_pause=3600, longest_pause=3600, window=3600)

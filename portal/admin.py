@@ -163,6 +163,7 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
+        from accounts import second_factor_pages, staff_door
         from households import household_page
         from households.desk import consent_pages, instruction_pages, task_pages
         from households.intake.builder_admin import builder_paths
@@ -171,6 +172,7 @@ class PortalAdminSite(admin.AdminSite):
         ours = [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
         ours += [*household_page.staff_paths(self), *instruction_pages.staff_paths(self)]
         ours += [*task_pages.staff_paths(self), *consent_pages.staff_paths(self)]
+        ours += [*staff_door.staff_paths(self), *second_factor_pages.staff_paths(self)]
         return [*ours, *builder_paths(self), *super().get_urls()]
 
     # --- the staff door ---------------------------------------------------------------
@@ -178,20 +180,19 @@ class PortalAdminSite(admin.AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Django's page with the throttled form. 429 and Retry-After while the door is paused."""
+        """In place of Django's, whose page signs in by the password alone."""
         # Imported here: this module is read before the models are.
-        from accounts.staff import StaffSignInForm
+        from accounts.staff_door import sign_in_page
 
-        self.login_form = StaffSignInForm
-        context = {"title": _("Staff sign-in"), **(extra_context or {})}
-        return _too_many_attempts(super().login(request, context))
+        return sign_in_page(request, self)
 
     def logout(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        from accounts import audit
+        from accounts import audit, staff_sessions
 
         if request.method == "POST" and request.user.is_authenticated:
+            staff_sessions.end_own(request)
             audit.record(audit.Action.STAFF_SIGN_OUT, "ok", request=request)
         response = super().logout(request, extra_context)
         if request.method == "POST":
@@ -201,7 +202,7 @@ class PortalAdminSite(admin.AdminSite):
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        from accounts import audit, throttle
+        from accounts import audit, staff_sessions, throttle
 
         subject = f"staff {request.user.pk}"
         if request.method == "POST":
@@ -214,6 +215,7 @@ class PortalAdminSite(admin.AdminSite):
             response = super().password_change(request, extra_context)
             if request.method == "POST" and response.status_code == 302:
                 throttle.clear(throttle.PASSWORD_CHANGE, subject)
+                staff_sessions.goes_on(request, request.user)
                 audit.record(
                     audit.Action.PASSWORD_CHANGE,
                     "ok",
@@ -242,14 +244,3 @@ def _group(slug: str, name: Any, models: list[dict[str, Any]]) -> dict[str, Any]
         "has_module_perms": True,
         "models": models,
     }
-
-
-def _too_many_attempts(response: HttpResponse) -> HttpResponse:
-    form = (getattr(response, "context_data", None) or {}).get("form")
-    if form is None or not form.is_bound:
-        return response
-    for error in form.non_field_errors().as_data():
-        if error.code == "paused":
-            response.status_code = 429
-            response.headers["Retry-After"] = str(error.params["seconds"])
-    return response

@@ -22,7 +22,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import passwords
+from accounts import passwords, second_factor
 from accounts.actions import ensure_accounts
 from accounts.models import HouseholdAccount, StaffAccount
 from households.documents import renditions
@@ -60,16 +60,16 @@ def load_demo() -> list[str] | None:
     account: real people are never mixed with made-up ones."""
     with transaction.atomic():
         if not any(model.objects.exists() for model in (Member, HouseholdAccount, StaffAccount)):
-            password = _random_words()
-            _load(password)
+            password, secret = _random_words(), second_factor.new_secret()
+            _load(password, secret)
             # Inside the transaction: no account stays whose password nobody has.
-            _keep_staff_login(password)
-        elif not _is_here():
+            _keep_staff_login(password, secret)
+        elif not is_here():
             return None
     return _lines(_kept_staff_password())
 
 
-def _is_here() -> bool:
+def is_here() -> bool:
     """Whether the demo's people are on file; what was added to them since does not matter."""
     return (
         StaffAccount.objects.filter(email=STAFF).exists()
@@ -77,7 +77,7 @@ def _is_here() -> bool:
     )
 
 
-def _load(staff_password: str) -> None:
+def _load(staff_password: str, secret: str) -> None:
     Practice.objects.update_or_create(
         pk=1,
         defaults={
@@ -106,6 +106,7 @@ def _load(staff_password: str) -> None:
         password=passwords.hashed(FAMILY_PASSWORD)
     )
     owner = StaffAccount.objects.create_superuser(STAFF, staff_password, name="Olivia Owner")
+    second_factor.device_give(owner, secret)
     _load_papers(owner)
     elena, mia = (Member.objects.get(patient_id=f"D{number:03}") for number in (1, 3))
     account = HouseholdAccount.objects.get(email_key=READY)
@@ -242,11 +243,12 @@ def _random_words() -> str:
     return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
 
 
-def _keep_staff_login(password: str) -> None:
+def _keep_staff_login(password: str, secret: str) -> None:
+    """Email, password, and the key that an app for codes makes the second step from."""
     path = _staff_login_file()
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"{STAFF}\n{password}\n")
+        file.write(f"{STAFF}\n{password}\n{second_factor.in_base32(secret)}\n")
 
 
 def _kept_staff_password() -> str:
@@ -269,7 +271,8 @@ def _lines(staff_password: str) -> list[str]:
         "",
         f"  Staff: {url}/admin/",
         f"    {STAFF}, {password}",
-        f"    (also in {_staff_login_file()})",
+        "    and then a code, which another terminal prints: .venv/bin/python manage.py demo_code",
+        f"    (also in {_staff_login_file()}, with the key for an app on a phone)",
         f"  Family: {url}/login/",
         f"    {READY}, password: {FAMILY_PASSWORD}",
         "    then one of these people, by first name and date of birth:",

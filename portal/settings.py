@@ -131,6 +131,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_tasks_db",
+    "django_otp.plugins.otp_totp",
     "portal.apps.PortalConfig",
     "accounts.audit.apps.AuditConfig",
     "households.apps.HouseholdsConfig",
@@ -203,6 +204,11 @@ AUTHENTICATION_BACKENDS = ["accounts.staff.StaffBackend"]
 LOGIN_URL = "login"
 PASSWORD_HASHERS = ["accounts.passwords.PortalArgon2Hasher"]
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "accounts.passwords.StrongEnough"}]
+
+# Attempts at codes are counted by accounts/throttle.py, like all others. A clock is off by a step at most:
+# one that is followed wherever it goes lets older and older codes in.
+OTP_TOTP_THROTTLE_FACTOR = 0
+OTP_TOTP_SYNC = False
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.totp import code_of
+
 PASSWORD = "correct-walnut-battery-9"
 NURSE_PASSWORD = "staff-lantern-orchid-44"
 
@@ -106,9 +108,35 @@ def pick(client: Client, first_name: str, date_of_birth: str) -> str:
 def sign_in_as_staff(
     client: Client, email: str = "nurse@example.org", password: str = NURSE_PASSWORD
 ) -> None:
-    """Sign staff in through admin's own page."""
+    """Sign staff in through admin's own pages, by both steps."""
+    secret = with_an_app(email)
     answer = client.post("/admin/login/", {"username": email, "password": password})
+    assert answer.status_code == 302, f"{email}: {answer.status_code}"
+    assert answer.headers["Location"] == "/admin/login/code/"
+    answer = client.post("/admin/login/code/", {"otp_token": code_of(secret)})
     assert answer.status_code == 302, f"{email} was not signed in: {answer.status_code}"
+    assert "login" not in answer.headers["Location"]
+
+
+def with_an_app(email: str = "nurse@example.org") -> str:
+    """The staff account has an app, as one that is in daily use: with recovery codes, and the last code of it
+    long ago, so that one of this half minute is good again. Returns the key that codes are made from."""
+    import base64
+
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    from accounts import second_factor
+    from accounts.models import StaffAccount, StaffRecoveryCode
+
+    staff = StaffAccount.objects.get(email=email)
+    device = second_factor.device_of(staff)
+    if device is None:
+        device = TOTPDevice.objects.create(user=staff)
+    TOTPDevice.objects.filter(pk=device.pk).update(last_t=-1)
+    if not staff.recovery_codes.exists():
+        codes = (StaffRecoveryCode(staff=staff, number=one) for one in range(1, 11))
+        StaffRecoveryCode.objects.bulk_create(codes)
+    return base64.b32encode(device.bin_key).decode()
 
 
 def practice_today() -> datetime.date:

@@ -24,7 +24,11 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from tests.totp import code_of
+
 ROOT = Path(__file__).parents[1]
+# Of every owner here: what an app on a phone would have been set up with.
+OWNERS_KEY = "KRUGKIDROVUWG2ZAMJZG653OEBTG66BA"
 _BETWEEN_MAILS = b"\n" + b"-" * 79 + b"\n"
 
 
@@ -109,13 +113,20 @@ class RealPortal:
         self.manage("import_roster", str(roster))
 
     def add_owner(self, email: str, password: str) -> None:
-        """A staff account that may do everything."""
+        """A staff account that may do everything, with an app for codes."""
         self.manage(
             "createsuperuser",
             "--noinput",
             DJANGO_SUPERUSER_EMAIL=email,
             DJANGO_SUPERUSER_PASSWORD=password,
+            DJANGO_SUPERUSER_TOTP=OWNERS_KEY,
         )
+
+    def staff_code(self) -> str:
+        """What an owner's app shows now. As if the last sign-in was a minute ago: a code is good once, and no
+        test waits for the next."""
+        self.query("UPDATE otp_totp_totpdevice SET last_t = -1")
+        return code_of(OWNERS_KEY)
 
     # --- what it holds ----------------------------------------------------------------
 

@@ -55,7 +55,10 @@ WRITERS = {
     "households/binding.py": {"Binding", "binding"},
 }
 
-STAFF_SESSION = {"accounts/staff.py", "accounts/staff_pages.py"}
+STAFF_SESSION = {
+    *["accounts/staff.py", "accounts/staff_pages.py"],
+    *["accounts/staff_sign_in.py", "accounts/staff_sessions.py"],
+}
 
 
 def second_writer(path: str, text: str) -> list[str]:
@@ -69,6 +72,38 @@ def second_writer(path: str, text: str) -> list[str]:
         for owner, names in WRITERS.items():
             if path != owner and _writes(node, names):
                 found.append(f"{path}:{node.lineno} writes what only {owner} may write")
+    return found
+
+
+# What in Django makes somebody signed-in staff, by a password alone or by a header.
+SIGNS_IN = {
+    *["login", "alogin", "LoginView", "PasswordResetConfirmView", "force_login"],
+    *["RemoteUserMiddleware", "RemoteUserBackend", "PersistentRemoteUserMiddleware"],
+    *["AllowAllUsersModelBackend", "AllowAllUsersRemoteUserBackend"],
+}
+SESSION_KEYS = {"SESSION_KEY", "BACKEND_SESSION_KEY", "HASH_SESSION_KEY"}
+
+
+def signs_staff_in(path: str, text: str) -> list[str]:
+    """Only accounts/staff_sign_in.py signs staff in, after both steps (SECURITY R-AU-14)."""
+    if path == "accounts/staff_sign_in.py":
+        return []
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        bad: set[str] = set()
+        match node:
+            case ast.ImportFrom(module=str(module), names=names) if "django.contrib.auth" in module:
+                bad = {alias.name for alias in names} & SIGNS_IN
+                bad |= {"its addresses"} if module.endswith(".urls") else set()
+            case ast.Attribute(value=ast.Name(id="auth" | "auth_views" | "views"), attr=name):
+                bad = {name} & SIGNS_IN
+            case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="login"):
+                bad = {"Django's own sign-in"}
+            case ast.Constant(value="django.contrib.auth.urls" | "_auth_user_id"):
+                bad = {str(node.value)}
+            case ast.Subscript(ctx=ast.Store(), slice=ast.Name(id=name)):
+                bad = {name} & SESSION_KEYS
+        found += [f"{path}:{getattr(node, 'lineno', 0)} signs in by {name}" for name in sorted(bad)]
     return found
 
 
@@ -303,7 +338,9 @@ def branches(nodes: dict[tuple[str, str], list[tuple[str, str]]]) -> list[str]:
 # --- the house keeps them -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", [second_writer, uses_signals, takes_an_empty_post_for_none])
+@pytest.mark.parametrize(
+    "rule", [second_writer, signs_staff_in, uses_signals, takes_an_empty_post_for_none]
+)
 def test_every_module_keeps(rule: Rule):
     broken = [
         line
@@ -389,9 +426,36 @@ def test_every_variable_is_in_the_readme_and_every_one_there_is_read():
     assert sorted(documented - read) == [], "portal/settings.py does not read these"
 
 
+def test_staff_are_known_by_their_session_alone():
+    """No header, and no second way in, makes a request one of staff."""
+    assert settings.AUTHENTICATION_BACKENDS == ["accounts.staff.StaffBackend"]
+    known = [name for name in settings.MIDDLEWARE if "contrib.auth" in name]
+    assert known == ["django.contrib.auth.middleware.AuthenticationMiddleware"]
+
+
 # --- the rules are awake --------------------------------------------------------------
 
 OWNED = frozenset({"Document"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from django.contrib.auth import login",
+        "from django.contrib.auth import authenticate, login as let_in",
+        "from django.contrib.auth.views import LoginView",
+        "from django.contrib.auth.views import PasswordResetConfirmView",
+        "from django.contrib import auth\nauth.login(request, staff)",
+        "class Site(AdminSite):\n    def login(self, request):\n        return super().login(request)",
+        "request.session[SESSION_KEY] = staff.pk",
+        "session['_auth_user_id'] = 1",
+        "from django.contrib.auth.urls import urlpatterns",
+        "path('', include('django.contrib.auth.urls'))",
+        "from django.contrib.auth.middleware import RemoteUserMiddleware",
+    ],
+)
+def test_a_second_way_to_sign_staff_in_is_caught(text):
+    assert signs_staff_in("portal/admin.py", text)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ class Action(StrEnum):
     DOWNLOAD = "download"
     EXPORT = "export"
     STAFF_SIGN_IN = "staff-sign-in"
+    SECOND_FACTOR = "second-factor"
     STAFF_SIGN_OUT = "staff-sign-out"
     STAFF_VIEW = "staff-view"
     STAFF_CHANGE = "staff-change"

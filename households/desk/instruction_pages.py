@@ -4,10 +4,8 @@ and for one household (PRODUCT H5). The words are those of the public help page 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-import segno
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
@@ -20,27 +18,8 @@ from django.views.decorators.http import require_safe
 
 from accounts import audit
 from accounts.models import HouseholdAccount
+from accounts.qr_codes import qr_code
 from households.instructions import as_text, instructions
-
-# ISO/IEC 18004: four modules of white around it. M: an eighth of it may be dirty or torn.
-_QUIET = 4
-_ERRORS = "m"
-
-
-@dataclass(frozen=True)
-class QrCode:
-    """A square of `size` modules, its black ones as the path of an SVG."""
-
-    size: int
-    path: str
-
-
-def qr_code(address: str) -> QrCode:
-    rows = list(segno.make(address, error=_ERRORS, micro=False).matrix_iter(border=_QUIET))
-    pieces = [
-        f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, black in enumerate(row) if black
-    ]
-    return QrCode(len(rows), "".join(pieces))
 
 
 def staff_paths(site: AdminSite) -> list[URLPattern]:

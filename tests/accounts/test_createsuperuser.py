@@ -17,6 +17,7 @@ from django.test import Client
 from accounts.audit.models import AuditEvent
 from accounts.models import HouseholdAccount, StaffAccount
 from tests.cast import household, sign_in_as_staff
+from tests.totp import code_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STRONG = "harbor-lantern-violet-71"
@@ -25,7 +26,7 @@ STRONG = "harbor-lantern-violet-71"
 @pytest.fixture
 def environment(monkeypatch):
     def put(**values: str) -> None:
-        for name in ("EMAIL", "PASSWORD"):
+        for name in ("EMAIL", "PASSWORD", "TOTP"):
             monkeypatch.delenv(f"DJANGO_SUPERUSER_{name}", raising=False)
         for name, value in values.items():
             monkeypatch.setenv(f"DJANGO_SUPERUSER_{name}", value)
@@ -48,6 +49,33 @@ def test_the_environment_makes_an_owner_who_can_sign_in(db, environment):
     sign_in_as_staff(Client(), "owner@example.org", STRONG)
     entry = AuditEvent.objects.get(action="staff-change")
     assert (entry.outcome, entry.object_id) == ("owner-made", str(owner.pk))
+
+
+def test_a_script_gives_the_secret_and_answers_the_second_step(db, client, environment):
+    environment(EMAIL="owner@example.org", PASSWORD=STRONG, TOTP=" jbsw y3dp-ehpk3pxp ")
+    assert "sets up an app" not in make(ask=False)
+    answer = client.post("/admin/login/", {"username": "owner@example.org", "password": STRONG})
+    assert answer.headers["Location"] == "/admin/login/code/"
+    answer = client.post("/admin/login/code/", {"otp_token": code_of("JBSWY3DPEHPK3PXP")})
+    assert answer.headers["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
+
+
+def test_without_a_secret_the_first_sign_in_sets_up_an_app(db, client, environment):
+    environment(EMAIL="owner@example.org", PASSWORD=STRONG)
+    assert "The first sign-in sets up an app" in make(ask=False)
+    answer = client.post("/admin/login/", {"username": "owner@example.org", "password": STRONG})
+    assert answer.headers["Location"] == "/admin/login/set-up/"
+
+
+@pytest.mark.parametrize(
+    "secret", ["JBSWY3DPEHPK3PX1", "JBSWY3DP", "A" * 65, "\u0410BSWY3DPEHPK3PXP", "ABC"]
+)
+def test_a_secret_that_is_none_is_named_and_nothing_is_made(db, environment, secret):
+    environment(EMAIL="owner@example.org", PASSWORD=STRONG, TOTP=secret)
+    with pytest.raises(CommandError, match="DJANGO_SUPERUSER_TOTP: The secret has to"):
+        make(ask=False)
+    assert not StaffAccount.objects.exists()
 
 
 @pytest.mark.parametrize(

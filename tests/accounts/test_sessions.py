@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.models import HouseholdAccount, HouseholdSession, StaffAccount
 from households.models import Practice
-from tests.cast import PASSWORD, pick, sign_in
+from tests.cast import PASSWORD, pick, sign_in, sign_in_as_staff
 
 COOKIE = settings.FAMILY_COOKIE
 
@@ -99,7 +99,7 @@ def test_nobody_makes_time_outs_longer_than_the_portal_allows(signed_in, setting
 
 def test_staff_are_signed_out_as_soon_as_the_practice_says(short_time_outs, client):
     StaffAccount.objects.create_superuser("nurse@example.org", PASSWORD)
-    client.post("/admin/login/", {"username": "nurse@example.org", "password": PASSWORD})
+    sign_in_as_staff(client, password=PASSWORD)
     assert client.get("/admin/").status_code == 200
     for unused, status in ((295, 200), (301, 302)):
         session = client.session

@@ -68,6 +68,19 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def sign_in_as_staff(page: Page, portal: Portal) -> None:
+    """Both steps, by keyboard, from whatever page of admin asks for them."""
+    page.goto(f"{portal.url}/admin/")
+    page.locator("[name=username]").fill(STAFF[0])
+    page.locator("[name=password]").fill(STAFF[1])
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.locator("[name=otp_token]").fill(portal.staff_code())
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/")
+
+
 @dataclass
 class Visitor:
     """One browser profile with one tab that remembers everything a page may not do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import STAFF, Visitor
+from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
 
 _FOCUSED = """() => {
     const focused = document.activeElement, label = focused.labels && focused.labels[0]
@@ -42,14 +42,12 @@ class Keyboard:
 @pytest.mark.parametrize(
     ("width", "javascript"), [(360, False), (1280, True)], ids=["phone, no script", "desk"]
 )
-def test_a_form_is_built_with_the_keyboard(visitor: Visitor, width: int, javascript: bool) -> None:
+def test_a_form_is_built_with_the_keyboard(
+    portal: Portal, visitor: Visitor, width: int, javascript: bool
+) -> None:
     visitor.expected |= {422}
     page, keys = visitor.page, Keyboard(visitor)
-    visitor.go("/admin/")
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    sign_in_as_staff(page, portal)
 
     def is_clean() -> None:
         if javascript:  # axe is a script too

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import STAFF, Portal, Visitor
+from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
 
 WITH_AND_WITHOUT = pytest.mark.parametrize(
     "javascript", [True, False], ids=["with JavaScript", "without JavaScript"]
@@ -18,11 +18,7 @@ def desk(families: Portal, browser: Browser):
     """A page of admin with somebody of the practice signed in."""
     context = browser.new_context()
     page = context.new_page()
-    page.goto(f"{families.url}/admin/")
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    page.locator("[type=submit]").click()
-    page.wait_for_url("**/admin/")
+    sign_in_as_staff(page, families)
     yield page
     context.close()
 

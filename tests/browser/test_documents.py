@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import STAFF, Portal, Visitor
+from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
 from tests.files import jpeg, pdf, png
 
 WIDTHS = pytest.mark.parametrize("width", [320, 1280])
@@ -40,11 +40,7 @@ def desk(families: Portal, browser: Browser):
     """A page of admin with somebody of the practice signed in."""
     context = browser.new_context()
     page = context.new_page()
-    page.goto(f"{families.url}/admin/")
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    page.locator("[type=submit]").click()
-    page.wait_for_url("**/admin/")
+    sign_in_as_staff(page, families)
     yield page
     context.close()
 

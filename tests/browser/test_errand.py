@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import PASSWORD, STAFF, Portal, Visitor
+from tests.browser.conftest import PASSWORD, Portal, Visitor, sign_in_as_staff
 from tests.files import pdf
 
 
@@ -69,10 +69,7 @@ def test_errand(portal: Portal, visitor: Visitor, lab_report: str, javascript: b
     page.go_back()
     assert page.locator("[data-bound-member]").count() == 0
 
-    visitor.go("/admin/")
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    page.locator("[type=submit]").click()
+    sign_in_as_staff(page, portal)
     visitor.go("/admin/documents/document/")
     row = page.locator("#result_list tbody tr").first.inner_text()
     assert "Mia" in row

@@ -8,7 +8,7 @@ import json
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import STAFF, Portal, Visitor
+from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
 from tests.households.intake.filling.conftest import ITEMS, definition
 
 WITH_AND_WITHOUT = pytest.mark.parametrize(
@@ -190,10 +190,7 @@ def test_a_consent_and_the_staffs_page(forms: Portal, visitor: Visitor, width: i
     assert "Accepted" in page.locator("[data-signature]").inner_text()
     visitor.assert_clean()
 
-    visitor.go("/admin/")
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    page.locator("[type=submit]").click()
+    sign_in_as_staff(page, forms)
     visitor.go("/admin/intake/questionnaireresponse/")
     page.get_by_role("link", name="Elena Rivera").first.click()
     assert "Elena Rivera, 1985/04/12" in page.locator(".portal-person").inner_text()

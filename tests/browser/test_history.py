@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import STAFF, Portal, Visitor
+from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
 
 WITH_AND_WITHOUT = pytest.mark.parametrize(
     "javascript", [True, False], ids=["with JavaScript", "without JavaScript"]
@@ -188,11 +188,7 @@ def test_questions_a_private_topic_and_a_conflict(
 
     # The practice returns it with a reason.
     desk = browser.new_context().new_page()
-    desk.goto(f"{families.url}/admin/")
-    desk.locator("[name=username]").fill(STAFF[0])
-    desk.locator("[name=password]").fill(STAFF[1])
-    desk.locator("[type=submit]").click()
-    desk.wait_for_url("**/admin/")
+    sign_in_as_staff(desk, families)
     desk.goto(f"{families.url}/admin/history/entrychange/?section=conditions&decision=waiting")
     desk.get_by_role("row").filter(has_text=f"Migraine {width}").get_by_role("link").first.click()
     part = desk.locator("[data-part]").filter(has=desk.get_by_role("button", name="Accept"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import STAFF, Portal, Visitor
+from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
 
 
 @pytest.mark.timeout(180)
@@ -12,11 +12,7 @@ from tests.browser.conftest import STAFF, Portal, Visitor
 def test_the_front_desk_helps_a_family_in(families: Portal, visitor: Visitor, width: int) -> None:
     visitor.expected |= {422}
     page = visitor.page
-    visitor.go("/admin/")
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    sign_in_as_staff(page, families)
 
     def ask(email: str) -> None:
         visitor.go("/admin/household/")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import STAFF, Portal, Visitor
+from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
 from tests.files import png
 
 
@@ -26,10 +26,7 @@ def test_the_inbox_is_cleared_with_the_keyboard(
         page.get_by_role("button", name="Send to Leo").click()
         page.get_by_text(paper.name).first.wait_for()
 
-    visitor.go("/admin/")
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    page.keyboard.press("Enter")
+    sign_in_as_staff(page, families)
     page.locator(".portal-unseen").wait_for()
     visitor.assert_clean()
     page.locator(".portal-unseen").get_by_role("link", name="Leo Rivera").first.focus()

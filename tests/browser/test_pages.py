@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import PASSWORD, STAFF, Portal, Visitor
+from tests.browser.conftest import PASSWORD, Portal, Visitor, sign_in_as_staff
 from tests.files import png
 
 WIDTHS = pytest.mark.parametrize("width", [320, 1280])
@@ -118,9 +118,7 @@ def test_admin_pages(families: Portal, visitor: Visitor, width: int):
     page = visitor.page
     visitor.go("/admin/")
     visitor.assert_clean()
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    page.locator("[type=submit]").click()
+    sign_in_as_staff(page, families)
     visitor.assert_clean()
     for path in [
         "/admin/households/member/",
@@ -147,10 +145,7 @@ def test_admin_pages(families: Portal, visitor: Visitor, width: int):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_admin_pages_of_papers(families: Portal, visitor: Visitor, paper: str, width: int):
     page = visitor.page
-    visitor.go("/admin/")
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    page.locator("[type=submit]").click()
+    sign_in_as_staff(page, families)
     visitor.go("/admin/households/member/?q=mia")
     page.locator("#result_list tbody th a").first.click()
     member = page.url.removeprefix(visitor.url)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import STAFF, Portal, Visitor
+from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
 
 
 @pytest.mark.parametrize("width", [320, 1280])
@@ -31,10 +31,7 @@ def test_family_keeps_both_files(families: Portal, visitor: Visitor, width: int)
 def test_staff_copy_a_section(families: Portal, visitor: Visitor, width: int):
     page = visitor.page
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    visitor.go("/admin/")
-    page.locator("[name=username]").fill(STAFF[0])
-    page.locator("[name=password]").fill(STAFF[1])
-    page.locator("[type=submit]").click()
+    sign_in_as_staff(page, families)
     visitor.go("/admin/households/member/?q=mia")
     page.locator("#result_list tbody th a").first.click()
     page.get_by_role("link", name="Record to copy").click()

@@ -139,8 +139,11 @@ class Visitor:
             "/admin/login/",
             {"username": "nurse@example.org", "password": STAFF_PASSWORD, "next": "/admin/"},
         )
-        assert answer.location == "/admin/", answer.status
+        assert answer.location == "/admin/login/code/", answer.status
         self.signed_in_with = answer.set_cookies
+        answer = self.post("/admin/login/code/", {"otp_token": self.portal.staff_code()})
+        assert answer.location == "/admin/", answer.status
+        self.signed_in_with += answer.set_cookies
         return self
 
     def choose(self, first_name: str, date_of_birth: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import stat
 
@@ -11,10 +12,12 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 
-from accounts import passwords
+from accounts import passwords, second_factor
 from accounts.models import HouseholdAccount, StaffAccount
 from households.documents.models import Document, DocumentRequest
 from households.intake.models import Ask, MemberAsk, Questionnaire, QuestionnaireVersion
@@ -23,6 +26,7 @@ from households.submissions.models import Submission
 from portal import demo
 from tests.cast import household, member, pick, sign_in, sign_in_as_staff
 from tests.pages import text_of
+from tests.totp import code_of
 
 
 def staff_login() -> list[str]:
@@ -41,7 +45,7 @@ def remove_charts() -> None:
 
 def test_the_lines_say_what_to_open_and_whom_to_be(db):
     text = "\n".join(demo.load_demo())
-    email, password = staff_login()
+    email, password, _key = staff_login()
     for shown in [
         f"{settings.PORTAL_URL}/login/",
         f"{settings.PORTAL_URL}/admin/",
@@ -83,7 +87,7 @@ def test_one_child_has_the_name_and_birth_date_of_a_child_of_the_other_household
 
 def test_the_staff_password_is_new_each_time_and_only_its_owner_can_read_it(db):
     demo.load_demo()
-    email, first = staff_login()
+    email, first, key = staff_login()
     path = settings.DATA / "demo-staff-login"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     sign_in_as_staff(Client(), email, first)
@@ -94,6 +98,42 @@ def test_the_staff_password_is_new_each_time_and_only_its_owner_can_read_it(db):
         model.objects.all().delete()
     demo.load_demo()
     assert staff_login()[1] != first
+    assert staff_login()[2] != key
+
+
+def printed_code() -> str:
+    out = io.StringIO()
+    call_command("demo_code", stdout=out)
+    return out.getvalue().strip()
+
+
+def test_the_owner_signs_in_with_the_code_that_the_command_prints(db, client, settings):
+    settings.PORTAL_DEMO = True
+    assert "manage.py demo_code" in "\n".join(demo.load_demo())
+    email, password, key = staff_login()
+    for _time in range(2):  # the second one at once: it is the next code
+        answer = client.post("/admin/login/", {"username": email, "password": password})
+        assert answer.headers["Location"] == "/admin/login/code/"
+        code = printed_code()
+        assert code in {code_of(key), code_of(key, 1)}
+        answer = client.post("/admin/login/code/", {"otp_token": code})
+        assert answer.headers["Location"] == "/admin/"
+        client.post("/admin/logout/")
+    with pytest.raises(CommandError, match="Ask again in"):
+        printed_code()
+
+
+def test_the_demos_code_is_for_the_demo_alone(db, settings):
+    settings.PORTAL_DEMO = True
+    with pytest.raises(CommandError, match="not here"):
+        printed_code()
+    owner = StaffAccount.objects.create_superuser(demo.STAFF, "a-real-one-of-that-name")
+    second_factor.device_give(owner, second_factor.new_secret())
+    with pytest.raises(CommandError, match="not here"):
+        printed_code()
+    settings.LOCAL_RUN = False
+    with pytest.raises(CommandError, match="local run"):
+        printed_code()
 
 
 def test_the_family_password_passes_the_portals_own_rules(db):
@@ -214,7 +254,7 @@ def test_a_child_has_a_rich_history_and_an_adult_none_known(client, db):
 
 def test_staff_have_something_of_each_kind_to_look_at(client, db):
     demo.load_demo()
-    sign_in_as_staff(client, *staff_login())
+    sign_in_as_staff(client, *staff_login()[:2])
     waiting = Submission.objects.filter(status="received").order_by("pk")
     assert {one.kind for one in waiting} == {"demographics", "history"}
     for submission in waiting:

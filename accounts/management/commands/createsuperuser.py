@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from accounts import audit
+from accounts import audit, second_factor
 from accounts.emails import usable_email_key
 from accounts.models import StaffAccount
 from accounts.passwords import normalised
@@ -33,10 +33,12 @@ class Command(BaseCommand):
             "--no-input",
             action="store_false",
             dest="ask",
-            help="ask nothing: DJANGO_SUPERUSER_EMAIL and DJANGO_SUPERUSER_PASSWORD say it",
+            help="ask nothing: DJANGO_SUPERUSER_EMAIL and DJANGO_SUPERUSER_PASSWORD say it, and, where a "
+            "script is to sign in, DJANGO_SUPERUSER_TOTP the base32 secret of the codes",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        secret = ""
         try:
             if options["ask"]:
                 email = self._free_email(options["email"] or input("Email: "))
@@ -44,12 +46,15 @@ class Command(BaseCommand):
             else:
                 email = self._free_email(options["email"] or _from_environment("EMAIL"))
                 password = _strong(_from_environment("PASSWORD"), email)
+                secret = _secret()
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         except (KeyboardInterrupt, EOFError):
             raise CommandError("Stopped. Nothing was made.") from None
         with transaction.atomic():
             owner = StaffAccount.objects.create_superuser(email, password)
+            if secret:
+                second_factor.device_give(owner, secret)
             audit.record(
                 audit.Action.STAFF_CHANGE,
                 "owner-made",
@@ -57,6 +62,8 @@ class Command(BaseCommand):
                 object_id=owner.pk,
             )
         self.stdout.write(f"Staff owner {email} can sign in at /admin/.")
+        if not secret:
+            self.stdout.write("The first sign-in sets up an app for codes on a phone.")
 
     def _free_email(self, typed: str) -> str:
         email = usable_email_key(typed)
@@ -81,6 +88,15 @@ def _from_environment(what: str) -> str:
     if not value:
         raise CommandError(f"With --noinput, set DJANGO_SUPERUSER_{what}.")
     return value
+
+
+def _secret() -> str:
+    """As it is stored; "" where none is given. Raises CommandError."""
+    given = os.environ.get("DJANGO_SUPERUSER_TOTP", "")
+    try:
+        return second_factor.from_base32(given) if given.strip() else ""
+    except ValidationError as error:
+        raise CommandError(f"DJANGO_SUPERUSER_TOTP: {' '.join(error.messages)}") from None
 
 
 def _strong(password: str, email: str) -> str:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.audit.models import AuditEvent
-from households.desk.instruction_pages import qr_code
+from accounts.qr_codes import qr_code
 from households.instructions import as_text, instructions
 from households.models import Practice
 from tests.pages import text_of

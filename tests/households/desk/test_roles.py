@@ -26,6 +26,7 @@ from households.documents.renditions import page_name
 from households.intake.models import QuestionnaireResponse
 from households.models import Member
 from households.submissions.models import Submission
+from tests.cast import sign_in_as_staff
 from tests.households.desk.expected_of_staff import EXPECTED
 from tests.portal.test_admin_site import admin_addresses, one_of_each  # noqa: F401 (a fixture)
 
@@ -51,7 +52,7 @@ def somebody(letter: str) -> Client:
     )
     if letter != "n":
         staff.groups.add(Group.objects.get(name=NAMES[letter]))
-    client.force_login(staff)
+    sign_in_as_staff(client, staff.email, "lantern-orchid-gravel-44")
     return client
 
 

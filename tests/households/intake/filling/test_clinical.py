@@ -13,6 +13,7 @@ from households.intake.models import Questionnaire, QuestionnaireResponse
 from households.intake.starters import starters_add
 from households.submissions.models import Submission
 from households.submissions.sight import CLINICAL_DOCUMENT
+from tests.cast import NURSE_PASSWORD, sign_in_as_staff
 from tests.households.intake.filling.conftest import filled, published
 from tests.pages import text_of
 
@@ -21,10 +22,11 @@ SECRETS = ("Every day", "Any allergy", "Before the visit")
 
 
 def somebody(role: str) -> Client:
-    staff = StaffAccount.objects.create_user(f"{role.split()[0].lower()}@practice.example")
+    email = f"{role.split()[0].lower()}@practice.example"
+    staff = StaffAccount.objects.create_user(email, NURSE_PASSWORD)
     staff.groups.add(Group.objects.get(name=role))
     client = Client()
-    client.force_login(staff)
+    sign_in_as_staff(client, email)
     return client
 
 
