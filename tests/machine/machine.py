@@ -480,8 +480,8 @@ class Story(RuleBasedStateMachine):
 
 
 def hypothesis_here(monkeypatch: Any, shrinking_seconds: int) -> None:
-    """Hypothesis as this machine needs it: it copies parts of a run over others to find equal values, which here
-    only takes the same step again and again; and a story is short enough after a while."""
+    """Hypothesis as this machine needs it: it copies parts of a run over others to find equal values, which
+    here only takes the same step again and again; and a story is short enough after a while."""
     monkeypatch.setattr(engine.ConjectureRunner, "generate_mutations_from", lambda *_: None)
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", shrinking_seconds)
 

@@ -65,7 +65,6 @@ class Change(Named):
     word: str
     page: tuple[str, str, str]  # sending, word, what was seen
     decision: str = "waiting"
-    is_seen: bool = False
 
     def __repr__(self) -> str:
         return f"{self.word} ({self.decision})"
@@ -173,8 +172,22 @@ class Login(Named):
     paused_until: float = 0
     pick_misses: int = 0
     pick_paused_until: float = 0
-    asked: list[float] = field(default_factory=list)
+    # How many links were asked for in the hour that began then; with the third, an hour's pause begins.
+    asked: int = 0
+    asked_since: float = 0
+    asked_out_until: float = 0
     links: list[Link] = field(default_factory=list)
+
+    def asks(self, now: float) -> bool:
+        """A link is asked for: whether that is let through."""
+        if now < self.asked_out_until:
+            return False
+        if now - self.asked_since >= 3600:
+            self.asked, self.asked_since = 0, now
+        self.asked += 1
+        if self.asked >= 3:
+            self.asked_out_until = now + 3600
+        return True
 
     def __repr__(self) -> str:
         return self.email

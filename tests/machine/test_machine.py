@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from accounts import passwords
 from accounts.models import HouseholdAccount, StaffAccount
-from tests.cast import NURSE_PASSWORD, sign_in_as_staff  # noqa: F401 # the door of staff
+from tests.cast import NURSE_PASSWORD
 from tests.machine import cast as families
 from tests.machine.machine import hypothesis_here, machine_of
 from tests.machine.portals import InProcessPortal
