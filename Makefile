@@ -5,7 +5,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
 # Linters load the settings too: on a try-out data folder of their own.
 TRIED_OUT := PORTAL_LOCAL=1 PORTAL_DATA=build/check
 
-.PHONY: run test check bench bench-staff lock sbom vulnerabilities advisories asvs clean
+.PHONY: run test check bench bench-staff soak lock sbom vulnerabilities advisories asvs clean
 
 run: .venv/.run
 	@exec $(BIN)/python manage.py serve
@@ -34,6 +34,11 @@ bench: .venv/.test
 # Takes some minutes: fills a database with 1,000,000 members first. ARGS="--members 100000" takes fewer.
 bench-staff: .venv/.test
 	@$(BIN)/python -m tests.bench.staff_lists $(ARGS)
+
+# Families and staff against a plain model, with kills, on both databases. Takes hours;
+# ARGS="--runs 20 --minutes 10 --database sqlite --seed 1" takes less.
+soak: .venv/.test
+	@$(BIN)/python -m tests.machine $(ARGS)
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kinchart needs Python 3.11 or newer; name one with PYTHON=python3.11")'

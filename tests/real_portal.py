@@ -69,7 +69,7 @@ class RealPortal:
                 stdout=log,
                 stderr=log,
             )
-        for _try in range(400):
+        for _try in range(1200):
             assert self.process.poll() is None, self.said()
             if self._is_ready():
                 return
