@@ -35,8 +35,7 @@ for name in [*os.environ]:
 DATA = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 (DATA / "static").mkdir()
-# Made when first needed, which asks the database; the first test of a process may have none.
-(DATA / "audit-key").write_text("0" * 64 + "\n")
+(DATA / "audit-key").write_text("a key of nobody's, with more than 32 characters\n")
 os.environ["PORTAL_DATA"] = str(DATA)
 os.environ["PORTAL_LOCAL"] = "1"
 os.environ["PORTAL_DEMO"] = "0"
