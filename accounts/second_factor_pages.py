@@ -61,7 +61,7 @@ def _own_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
     device = second_factor.device_of(staff)
     form = BothForm(request, staff, device.pk if device else 0, posted(request))
     if form.is_valid():
-        another_app = request.POST.get("what") == "app"
+        another_app = "app" in request.POST
         staff_sign_in.renewal_begin(request, app=another_app)
         name = "second_factor_app" if another_app else "second_factor_codes"
         return HttpResponseRedirect(reverse(f"admin:{name}"))
@@ -150,8 +150,7 @@ def _removal_page(site: AdminSite, request: HttpRequest, pk: int) -> HttpRespons
         # One's own asks for the password and a code.
         return HttpResponseRedirect(reverse("admin:second_factor"))
     back = reverse("admin:accounts_staffaccount_change", args=[staff.pk])
-    what = request.POST.get("what", "")
-    if what == "remove":
+    if "remove" in request.POST:
         second_factor.second_factor_remove(request=request, staff=staff)
         text = _(
             "The second factor of %(name)s is removed, and they are signed out everywhere. At the next "
@@ -159,7 +158,7 @@ def _removal_page(site: AdminSite, request: HttpRequest, pk: int) -> HttpRespons
         )
         messages.success(request, text % {"name": staff})
         return HttpResponseRedirect(back)
-    if what == "end":
+    if "end" in request.POST:
         staff_sessions.sign_ins_end(request=request, staff=staff)
         messages.success(request, _("%(name)s is signed out everywhere.") % {"name": staff})
         return HttpResponseRedirect(back)
