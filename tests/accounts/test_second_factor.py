@@ -174,6 +174,7 @@ def test_a_code_is_good_once(key, client):
     answer = post_code(other, code)
     assert answer.status_code == 200
     assert "it was used before" in text_of(answer)
+    assert code not in answer.content.decode(), "the box is empty again"
     assert not is_in(other)
 
 
@@ -583,6 +584,7 @@ def desk(cast) -> SimpleNamespace:
         staff=staff,
         browser=browser,
         page=f"/admin/accounts/staffaccount/{staff.pk}/second-factor/",
+        sign_ins=f"/admin/accounts/staffaccount/{staff.pk}/sign-ins/",
         change=f"/admin/accounts/staffaccount/{staff.pk}/change/",
     )
 
@@ -604,16 +606,46 @@ def test_an_owner_removes_the_second_factor_of_somebody_who_lost_their_phone(des
 
 def test_an_owner_signs_somebody_out_everywhere(desk, client):
     sign_in_as_staff(client)
-    assert client.post(desk.page, {"end": ""}).status_code == 302
+    assert client.post(desk.sign_ins, {"everywhere": ""}).status_code == 302
+    assert "Nobody is signed in" in text_of(client.get(desk.sign_ins))
     assert not is_in(desk.browser)
     assert half_in(desk.browser, "desk@example.org") == CODE
 
 
+def test_an_owner_ends_one_sign_in_and_the_others_go_on(desk, client):
+    sign_in_as_staff(client)
+    other = Client(headers={"User-Agent": "Mozilla/5.0 (iPhone) Version/17 Safari/604"})
+    sign_in_as_staff(other, "desk@example.org")
+    assert "Safari, iPhone" in text_of(client.get(desk.sign_ins))
+    chosen = StaffSession.objects.get(session_key=desk.browser.session.session_key)
+    assert client.post(desk.sign_ins, {"session": chosen.pk}).status_code == 302
+    assert [is_in(browser) for browser in (desk.browser, other, client)] == [False, True, True]
+    again = client.post(desk.sign_ins, {"session": chosen.pk}, follow=True)
+    assert "was over already" in text_of(again)
+    assert AuditEvent.objects.filter(action="session-end", outcome="staff-one").count() == 1
+
+
+def test_staff_see_and_end_their_own_other_browsers_and_nobody_elses(desk, client):
+    sign_in_as_staff(client)
+    owners = StaffSession.objects.get(session_key=client.session.session_key)
+    desk.browser.post("/admin/sign-ins/", {"session": owners.pk})
+    for odd in ("", "x", "-1", "9" * 30, "\u0661"):
+        assert desk.browser.post("/admin/sign-ins/", {"session": odd}).status_code == 302
+    assert is_in(client)
+    other = Client()
+    sign_in_as_staff(other, "desk@example.org")
+    text = text_of(desk.browser.get("/admin/sign-ins/"))
+    assert text.count("Signed in 2") == 2
+    assert text.count("(this browser)") == 1
+    assert desk.browser.post("/admin/sign-ins/", {"everywhere": ""}).status_code == 302
+    assert [is_in(browser) for browser in (desk.browser, other, client)] == [True, False, True]
+
+
 def test_nobody_but_an_owner_and_nobody_their_own(desk, cast, client):
     own = f"/admin/accounts/staffaccount/{cast.nurse_staff.pk}/second-factor/"
-    for what in ("remove", "end"):
-        assert desk.browser.post(own, {what: ""}).status_code == 403
-        assert desk.browser.post(desk.page, {what: ""}).status_code == 403
+    for page in (own, desk.page, desk.sign_ins):
+        for what in ("remove", "everywhere", "session"):
+            assert desk.browser.post(page, {what: ""}).status_code == 403
     sign_in_as_staff(client)
     assert client.post(own, {"remove": ""}).headers["Location"] == OWN
     assert TOTPDevice.objects.count() == 2
@@ -648,3 +680,41 @@ def test_staff_sessions_are_in_a_list(key, client):
     session.refresh_from_db()
     assert session.session_key == ""
     assert session.ended_at is not None
+
+
+# --- sign-out by itself ---------------------------------------------------------------
+
+
+def test_what_nobody_asked_for_keeps_nobody_signed_in(key, client):
+    """R-SE-3: a page that looks for news, and a browser that fetches ahead, are no use of the sign-in."""
+    sign_in_as_staff(client)
+    client.get("/admin/")
+
+    def left_alone(seconds: int) -> None:
+        session = client.session
+        session["seen"] -= seconds
+        session.save()
+
+    for headers in ({"Sec-Fetch-Dest": "empty"}, {"Sec-Purpose": "prefetch"}):
+        left_alone(400)
+        before = client.session["seen"]
+        assert client.get("/admin/", headers=headers).status_code == 200
+        assert client.session["seen"] == before
+    left_alone(200)
+    assert client.get("/admin/").status_code == 302
+
+
+def test_staff_are_warned_and_stay_by_a_press(key, client):
+    sign_in_as_staff(client)
+    page = client.get("/admin/").content.decode()
+    assert 'data-seconds="900"' in page
+    assert 'action="/admin/stay/"' in page
+    assert "idle.js" in page
+    assert "idle.js" not in Client().get("/admin/login/").content.decode()
+    session = client.session
+    session["seen"] -= 800
+    session.save()
+    assert client.post("/admin/stay/", headers={"Sec-Fetch-Dest": "empty"}).status_code == 204
+    assert client.session["seen"] > time.time() - 5
+    assert StaffSession.objects.get().last_seen_at.timestamp() > time.time() - 5
+    assert client.get("/admin/stay/").status_code == 405
