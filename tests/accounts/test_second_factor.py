@@ -672,11 +672,20 @@ def test_the_only_owner_is_let_in_again_by_a_command(enrolled, client, capsys):
         call_command("reset_second_factor", "nobody@example.org")
 
 
-def test_staff_sessions_are_in_a_list(key, client):
+@pytest.mark.parametrize("end", ["sign-out", "sign-in", "idle"])
+def test_the_row_of_a_sign_in_ends_with_it(key, client, end):
     sign_in_as_staff(client)
     (session,) = StaffSession.objects.all()
     assert (session.session_key, session.ended_at) == (client.session.session_key, None)
-    client.post("/admin/logout/")
+    if end == "sign-out":
+        client.post("/admin/logout/")
+    elif end == "sign-in":
+        half_in(client)
+    else:
+        kept = client.session
+        kept["seen"] = kept["began"] = time.time() - 901
+        kept.save()
+        assert not is_in(client)
     session.refresh_from_db()
     assert session.session_key == ""
     assert session.ended_at is not None
