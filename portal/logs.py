@@ -67,8 +67,8 @@ class LineFormatter(logging.Formatter):
     """One JSON object per record. What does not apply to it is left out:
 
     `at` (UTC), `level`, `logger`; `request_id`, `method`, `route` of the request that it came up in, or
-    `task_id`; `status` of the answer; `message`; `error` with its `type` and the last `places` it passed
-    through, and the error that it came `after`.
+    `task_id`; `status` of the answer; `message`; `error` with its `type` and the last `places` of
+    our code it passed through, and the error that it came `after`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -142,13 +142,18 @@ def _of_message(record: logging.LogRecord) -> str:
 
 def of_exception(error: BaseException) -> dict[str, Any]:
     """What may be said of an exception anywhere: never its text, which holds values."""
-    places = []
+    places: list[str] = []
+    last = ""
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        places.append(f"{_short(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
+        last = f"{_short(code.co_filename)}:{trace.tb_lineno} {code.co_name}"
+        if _is_ours(code.co_filename):
+            places.append(last)
         trace = trace.tb_next
-    said: dict[str, Any] = {"type": type(error).__name__, "places": places[-_PLACES:]}
+    # Where it came up, be that in a library, and the way to it through our own code.
+    shown = [*places[-_PLACES:], *([last] if last and last not in places[-1:] else [])]
+    said: dict[str, Any] = {"type": type(error).__name__, "places": shown}
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None:
         said["after"] = of_exception(cause)
@@ -162,6 +167,9 @@ def _short_place(place: str) -> str:
 
 def _short(file: str) -> str:
     path = Path(file)
-    if path.is_relative_to(_ROOT) and "site-packages" not in path.parts:
-        return str(path.relative_to(_ROOT))
-    return "/".join(path.parts[-2:])
+    return str(path.relative_to(_ROOT)) if _is_ours(file) else "/".join(path.parts[-2:])
+
+
+def _is_ours(file: str) -> bool:
+    path = Path(file)
+    return path.is_relative_to(_ROOT) and "site-packages" not in path.parts

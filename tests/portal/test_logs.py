@@ -108,6 +108,16 @@ def test_exception_is_its_type_and_place_without_its_text():
     assert not any(secret in text for secret in SECRETS)
 
 
+def test_an_error_of_a_library_says_which_of_our_lines_led_to_it():
+    try:
+        json.loads("Rivera")
+    except ValueError as error:
+        places = line("reading failed", error=error)["error"]["places"]
+    assert places[0].startswith("tests/portal/test_logs.py:")
+    assert places[-1].startswith("json/decoder.py:")
+    assert len(places) == 2
+
+
 def test_typed_line_breaks_forge_no_line():
     text = text_of("odd name %s", 'a\n{"at": "2026-01-01"}\x1b[31m\u2028\u202e')
     assert text.isascii()
