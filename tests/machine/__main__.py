@@ -147,6 +147,7 @@ class Soak:
                         database=None,
                         deadline=None,
                         print_blob=False,
+                        report_multiple_bugs=False,
                         suppress_health_check=list(HealthCheck),
                         phases=[Phase.generate, Phase.shrink],
                     ),

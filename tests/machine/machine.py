@@ -206,12 +206,14 @@ class Story(RuleBasedStateMachine):
         browser, tab = self._one(data, self._tabs_with_page(), "tab")
         self._step(lambda: self.steps.submit(browser, tab, only_keep=True))
 
-    @step(4, when=lambda self: bool(self._papers()) and any(map(self._charts, self._browsers())))
+    @step(7, when=lambda self: bool(self._papers()) and any(map(self._charts, self._browsers())))
     def download(self, data: Any) -> None:
         able = [one for one in self._browsers() if self._charts(one)]
         browser = self._one(data, able, "browser")
-        chart = self._one(data, self._charts(browser), "key")
-        owner, paper = self._one(data, self._papers(), "document")
+        charts = self._charts(browser)
+        chart = self._one(data, charts[:1] * 3 + charts, "key")
+        theirs = [(chart.person, paper) for paper in chart.person.papers]
+        owner, paper = self._one(data, theirs * 3 + self._papers(), "document")
         self._step(lambda: self.steps.download(browser, chart, paper, owner))
 
     @step(3, when=lambda self: bool(self._papers()) and bool(self._with_chart()))

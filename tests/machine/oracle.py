@@ -220,6 +220,9 @@ def _chart_of(steps: Steps, browser: Any, home: str, person: Person) -> None:
             steps.say(page.body == paper.data, page, "other bytes than were sent")
         else:
             steps.expect(page, 404)
+    for other in steps.world.people:
+        if other is not person:
+            _is_not_there(steps, browser, home, other)
     address = {person.waiting.word} if person.waiting else set()
     address |= {person.address} - {""}
     _holds(person, at("demographics/"), "details", address, may)
@@ -231,6 +234,14 @@ def _chart_of(steps: Steps, browser: Any, home: str, person: Person) -> None:
             _holds(person, at(f"forms/{form.public_id}/"), "a form", _answers(form), may)
         else:
             _holds(person, at(f"forms/{form.public_id}/check/"), "a draft", _answers(form), may)
+
+
+def _is_not_there(steps: Steps, browser: Any, home: str, other: Person) -> None:
+    """Nothing of anybody else opens under this key, whoever knows its address."""
+    addresses = [f"documents/{paper.public_id}/file/" for paper in other.papers[:2]]
+    addresses += [f"forms/{form.public_id}/" for form in other.forms[:1]]
+    for inside in addresses:
+        steps.expect(steps.get(browser, f"{home}{inside}"), 404)
 
 
 def _answers(form: Answers) -> set[str]:

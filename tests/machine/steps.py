@@ -492,12 +492,9 @@ class Steps:
         self.world.signed_in(browser)
         self.expect(listed, 200)
         known = {one.public_id for one in person.papers}
-        new = [
-            link.split("/")[-2]
-            for link in listed.html.xpath(
-                "//*[@data-document]//a[contains(., $word)]/@href", word=tab.word
-            )
-        ]
+        links = listed.html.xpath("//*[@data-document]//a[contains(., $word)]/@href", word=tab.word)
+        ids = [re.fullmatch(r"/for/[^/]+/documents/([0-9a-f-]{36})/", one) for one in links]
+        new = [one[1] for one in ids if one]
         new = [one for one in new if one not in known]
         self.say(len(new) == 1, listed, f"lists {len(new)} new documents of {tab.word}")
         paper.public_id = new[0]

@@ -77,6 +77,7 @@ def run_short(portal: InProcessPortal) -> None:
             database=None,
             deadline=None,
             print_blob=False,
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, *([Phase.shrink] if SHRINKS else [])],
         ),
