@@ -117,7 +117,7 @@ def _socket_address(variable: str, given: str) -> str | tuple[str, int] | None:
 
 # None: the keys in PORTAL_DATA/audit-key, which is made when first needed. Several are parted by commas, and
 # the last one writes.
-AUDIT_KEYS = re.split(r"[\s,]+", env.str("PORTAL_AUDIT_KEY", default="").strip(" ,\t\r\n"))
+AUDIT_KEYS = [key.strip() for key in env.str("PORTAL_AUDIT_KEY", default="").split(",")]
 AUDIT_KEYS = [key for key in AUDIT_KEYS if key]
 if any(len(key) < 32 for key in AUDIT_KEYS):
     raise ImproperlyConfigured(

@@ -35,6 +35,7 @@ for name in [*os.environ]:
 DATA = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 (DATA / "static").mkdir()
+(DATA / "audit-key").write_text("a key of nobody's, with more than 32 characters\n")
 os.environ["PORTAL_DATA"] = str(DATA)
 os.environ["PORTAL_LOCAL"] = "1"
 os.environ["PORTAL_DEMO"] = "0"

@@ -54,7 +54,7 @@ def every() -> tuple[Key, ...]:
 
 @cache
 def _read(given: tuple[str, ...], file: Path) -> tuple[Key, ...]:
-    lines = given or tuple(_kept(file).split())
+    lines = given or tuple(filter(None, map(str.strip, _kept(file).splitlines())))
     if not lines or any(len(line) < LEAST_CHARACTERS for line in lines):
         raise ImproperlyConfigured(
             f"{file if not given else 'PORTAL_AUDIT_KEY'} has to hold keys of at least {LEAST_CHARACTERS} "

@@ -36,6 +36,7 @@ AT_MOST = {
     "member home / floor": 1.5,
     "sign-in / one Argon2 hash": 1.3,
     "queries on a member page": 8,
+    "audit entry, ms": 2.0,
     **forms.LIMITS,
 }
 
@@ -112,6 +113,7 @@ def main() -> int:
         )
         os.environ.update(PORTAL_DATA=str(portal_data), PORTAL_LOCAL="1", PORTAL_DEMO="0")
         queries, form_ids = prepare_portal()
+        entry = entry_ms()
         floor = Server("tests.bench.floor:application", floor_environment)
         ours = ["portal.wsgi:application", "--config", "portal/web_server.py"]
         portal = Server(ours[0], {}, *ours[1:])
@@ -125,6 +127,7 @@ def main() -> int:
             portal.stop()
             telling.stop()
     figures["queries on a member page"] = queries
+    figures["audit entry, ms"] = entry
     return report(figures)
 
 
@@ -185,6 +188,21 @@ def prepare_portal() -> tuple[int, list[str]]:
     ids = forms.prepare()
     connection.close()
     return most, ids
+
+
+def entry_ms() -> float:
+    """What one entry adds to a page that writes nothing else: the median, with its commit."""
+    from django.db import connection
+
+    from accounts import audit
+
+    taken = []
+    for number in range(1000):
+        began = time.perf_counter()
+        audit.record(audit.Action.VIEW, "ok", account_id=1, session_id=1, member_id=number)
+        taken.append(time.perf_counter() - began)
+    connection.close()
+    return round(statistics.median(taken) * 1000, 3)
 
 
 def measure(floor: Server, portal: Server) -> dict[str, float]:

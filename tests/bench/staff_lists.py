@@ -228,6 +228,8 @@ def fill(members: int, tell: Callable[[str], None] = print) -> None:
                 "staff_id": staff.pk if n % 8 in (2, 4) else None,
                 "account_id": n % households + 1,
                 "member_id": n % members + 1,
+                # No chain: nobody verifies these.
+                "place": n + 1,
             }
             for n in range(members)
         ),

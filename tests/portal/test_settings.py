@@ -118,3 +118,11 @@ def test_postgresql_and_mail_server_are_addresses(tmp_path):
         "django.core.mail.backends.smtp.EmailBackend",
         "mail.example",
     ]
+
+
+def test_keys_of_the_audit_are_parted_by_commas_and_long(tmp_path):
+    keys = "an older key of more than 32 characters, a newer key of more than 32 characters"
+    done = load(tmp_path, "print(len(settings.AUDIT_KEYS))", **PRODUCTION, PORTAL_AUDIT_KEY=keys)
+    assert done.stdout == "2\n", done.stderr
+    done = load(tmp_path, **PRODUCTION, PORTAL_AUDIT_KEY="short")
+    assert "PORTAL_AUDIT_KEY has to be a random text of at least 32 characters" in done.stderr
