@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import audit, practice_file, staff_sessions, throttle
-from accounts.emails import email_key
+from accounts.emails import email_key, email_mark
 from accounts.models import StaffAccount
 from accounts.passwords import TooBusy, normalised, one_of_few
 from accounts.requests import PortalRequest
@@ -95,14 +95,14 @@ class StaffSignInForm(AdminAuthenticationForm):
             (throttle.STAFF_SIGN_IN, subject),
         )
         if seconds:
-            audit.record(audit.Action.THROTTLE, "staff-sign-in", request=self.request)
+            self._record(audit.Action.THROTTLE, "staff-sign-in", subject)
             raise paused(seconds)
         try:
             cleaned = super().clean()
         except TooBusy:
             raise busy() from None
         except ValidationError:
-            audit.record(audit.Action.STAFF_SIGN_IN, "refused", request=self.request)
+            self._record(audit.Action.STAFF_SIGN_IN, "refused", subject)
             throttle.failure_everywhere()
             raise
         # This try was right, so it does not count. The wrong ones before it do, until the second step is
@@ -110,6 +110,12 @@ class StaffSignInForm(AdminAuthenticationForm):
         throttle.forgive(throttle.STAFF_SIGN_IN, subject)
         throttle.forgive(throttle.SIGN_IN_ADDRESS, address)
         return cleaned
+
+    def _record(self, action: audit.Action, outcome: str, key: str) -> None:
+        """With a mark of the email, which tells the tries at one from those at another."""
+        audit.record(
+            action, outcome, request=self.request, object_type="email", object_id=email_mark(key)
+        )
 
 
 def is_signed_in(request: HttpRequest) -> bool:

@@ -175,6 +175,28 @@ def test_what_is_about_nobody_says_nothing_of_anybody(everything, cast):  # noqa
             assert secret not in page, (name, secret)
 
 
+def test_what_is_shown_in_answer_to_a_post_is_read_too(everything, cast):  # noqa: F811
+    """Nobody reads lists and names unseen by posting nothing to a page."""
+    client = browser()
+    shown = {
+        "/admin/households/member/": ({}, "staff-view list member"),
+        "/admin/submissions/submission/": ({}, "staff-view list submission"),
+        f"/admin/documents/documentrequest/ask/{cast.mia.pk}/": (
+            {},
+            "staff-view form documentrequest",
+        ),
+        "/admin/intake/memberask/ask-people/": (
+            {"people": [cast.mia.pk]},
+            "staff-view form memberask",
+        ),
+    }
+    for address, (typed, expected) in shown.items():
+        answer, entries = entries_of(partial(client.post, address, typed))
+        assert answer.status_code == 200, address
+        assert "Mia Rivera" in answer.content.decode(), address
+        assert words_of(entries) == [expected], address
+
+
 # --- pressing -------------------------------------------------------------------------
 
 

@@ -74,18 +74,18 @@ def test_of_one_person_and_of_one_login_with_the_links_that_lead_there(owner, ca
     assert {row.staff_id for row in by_staff} == {cast.nurse_staff.pk}
 
 
-@pytest.mark.parametrize("odd", ["", "x", "-1", "1 2", "9" * 40, "\u0661", "1;"])
 @pytest.mark.parametrize("name", ["member", "account", "staff", "from", "until", "action", "p"])
-def test_what_is_no_number_and_no_day_finds_nothing_and_breaks_nothing(owner, name, odd):
-    answer = owner.get(f"{AUDIT}?{name}={odd}")
-    assert answer.status_code in {200, 302}
-    if answer.status_code == 200 and name in {"member", "account", "staff"} and odd:
-        assert rows(answer) == []
-    export = owner.get(f"{AUDIT}export/?{name}={odd}")
-    assert export.status_code == 200
-    lines = b"".join(export.streaming_content).splitlines()
-    if name in {"member", "account", "staff"}:
-        assert lines == []
+def test_what_is_no_number_and_no_day_finds_nothing_and_breaks_nothing(owner, name):
+    for odd in ("", "x", "-1", "1 2", "9" * 40, "\u0661", "1;"):
+        answer = owner.get(f"{AUDIT}?{name}={odd}")
+        assert answer.status_code in {200, 302}, odd
+        export = owner.get(f"{AUDIT}export/?{name}={odd}")
+        assert export.status_code == 200, odd
+        lines = b"".join(export.streaming_content).splitlines()
+        if name in {"member", "account", "staff"}:
+            assert lines == [], odd
+            if odd:
+                assert rows(answer) == [], odd
 
 
 def test_reading_it_is_in_it_once_a_look_and_of_whom(owner, cast):
