@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accounts import actions, audit, passwords, practice_file, throttle
+from accounts.compiled import Compiled
 from accounts.emails import email_key, email_mark
 from accounts.models import HouseholdAccount
 from accounts.requests import PortalRequest
@@ -27,17 +28,21 @@ class Paused:
     seconds: int
 
 
+_account_of = Compiled(lambda email_key: HouseholdAccount.objects.filter(email_key=email_key), str)
+
+
 def household_sign_in(
     request: PortalRequest, typed_email: str, password: str
 ) -> HouseholdAccount | Refused | Paused:
-    """Check one attempt. Returns the account that is to be signed in, or why not.
+    """Check one attempt. Returns the account that is to be signed in, or why not. It stays counted until
+    `forget_attempts`.
 
     Raises passwords.TooBusy when more sign-ins run at once than this process hashes.
     """
-    key, address = email_key(typed_email), address_group(request)
-    account = next(iter(HouseholdAccount.objects.filter(email_key=key)), None)
+    key = email_key(typed_email)
+    account = next(iter(_account_of(key)), None)
     seconds = throttle.admit(
-        (throttle.SIGN_IN_ADDRESS, address),
+        (throttle.SIGN_IN_ADDRESS, address_group(request)),
         (throttle.SIGN_IN, key),
     )
     if seconds:
@@ -57,14 +62,19 @@ def household_sign_in(
         _record(request, audit.Action.SIGN_IN, cause, key, account)
         throttle.failure_everywhere()
         return Refused()
-    throttle.clear(throttle.SIGN_IN, key)
-    throttle.forgive(throttle.SIGN_IN_ADDRESS, address)
     if outdated:
         # Only over the hash that was compared: the family may be choosing another password just now.
         as_checked = HouseholdAccount.objects.filter(pk=account.pk, password=account.password)
         account.password = passwords.hashed(password)
         as_checked.update(password=account.password)
     return account
+
+
+def forget_attempts(request: PortalRequest, account: HouseholdAccount) -> None:
+    """`account` was signed in: its count ends, and the address has one attempt less. Call it inside the
+    transaction that signs in, so that both are written at once."""
+    throttle.clear(throttle.SIGN_IN, account.email_key)
+    throttle.forgive(throttle.SIGN_IN_ADDRESS, address_group(request))
 
 
 def _record(

@@ -11,7 +11,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from accounts import audit
@@ -108,6 +108,7 @@ def count(rule: Rule, subject: str) -> Verdict:
     return Verdict(bool(admitted), attempts, max(0, paused_until - now))
 
 
+@transaction.atomic(durable=True)  # counted for good before anything is checked
 def admit(*counters: tuple[Rule, str]) -> int:
     """Count one attempt at each of these (rule, subject), in order, up to the first that is paused.
 

@@ -71,6 +71,8 @@ def login(request: PortalRequest) -> HttpResponse:
         rotate_token(request)
     with transaction.atomic():
         started = sessions.start(request, response, outcome)
+        if started:
+            doors.forget_attempts(request, outcome)
         audit.record(
             audit.Action.SIGN_IN,
             "ok" if started else "password-changed",

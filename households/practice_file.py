@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from accounts.compiled import Compiled
 from households.models import Member, Practice
+
+_anybody_of = Compiled(
+    lambda email_key: (
+        Member.objects.with_portal_access().filter(email_key=email_key).values_list("pk")[:1]
+    ),
+    str,
+)
 
 
 class HouseholdsPracticeFile:
     def is_on_file(self, email_key: str) -> bool:
-        return Member.objects.with_portal_access().filter(email_key=email_key).exists()
+        return bool(_anybody_of(email_key))
 
     def words_about(self, email_key: str) -> tuple[str, ...]:
         names = Member.objects.filter(email_key=email_key).values_list(

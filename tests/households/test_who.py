@@ -163,7 +163,8 @@ def test_open_chart_stays_open_through_misses(family):
 
 
 def test_picker_costs_the_same_whatever_the_practice_holds(family, django_assert_max_num_queries):
-    with django_assert_max_num_queries(17):
+    # Two of them hold the counters together: BEGIN and COMMIT, where no test holds a transaction open.
+    with django_assert_max_num_queries(19):
         ask(family, "Zelda", "2016/04/27")
 
 
