@@ -207,7 +207,7 @@ def _fresh(portal: RealPortal) -> Visitor:
 
 def _looks(answer: Answer, email: str) -> tuple[int, str, str, str]:
     """What can be told from an answer: status, headers, names of cookies, page."""
-    changing = {"date", "set-cookie", "retry-after", "content-length"}
+    changing = {"date", "set-cookie", "retry-after", "content-length", "x-request-id"}
     headers = sorted(
         (name.lower(), value)
         for name, value in answer.headers.items()
