@@ -52,7 +52,8 @@ ABOUT_NOBODY |= {
 ABOUT_NOBODY |= {name for name in EXPECTED if "_build" in name}
 # Staff's own second factor.
 ABOUT_NOBODY |= {"second_factor", "second_factor_app", "second_factor_codes"}
-ABOUT_NOBODY |= {"accounts_staffaccount_second_factor"}
+ABOUT_NOBODY |= {"accounts_staffaccount_second_factor", "accounts_staffaccount_sign_ins"}
+ABOUT_NOBODY |= {"sign_ins"}
 # Pictures of a document, whose page has an entry.
 ABOUT_NOBODY |= {"documents_document_pages"}
 
@@ -355,6 +356,7 @@ PRESSED: dict[str, tuple[Any, list[str]]] = {
     "intake_valueset_change": (same_again, ["staff-change unchanged valueset"]),
     # These only lead on, or show what was typed without saving it.
     "household": ({"email": "rivera@example.org"}, []),
+    "stay": (None, []),
     "documents_document_add": (None, []),
     "documents_documentrequest_add": (None, []),
     "intake_memberask_add": (None, []),
@@ -434,6 +436,8 @@ ELSEWHERE: dict[str, str] = {
 SECOND_FACTOR = "tests/accounts/test_second_factor.py::"
 ELSEWHERE |= {
     "second_factor": f"{SECOND_FACTOR}test_no_secret_stands_in_an_address_or_in_the_audit",
+    "sign_ins": f"{SECOND_FACTOR}test_staff_see_and_end_their_own_other_browsers_and_nobody_elses",
+    "accounts_staffaccount_sign_ins": f"{SECOND_FACTOR}test_an_owner_ends_one_sign_in_and_the_others_go_on",
     "second_factor_app": f"{SECOND_FACTOR}test_another_phone_takes_the_place_of_the_first",
     "second_factor_codes": (
         f"{SECOND_FACTOR}test_new_recovery_codes_end_the_old_ones_when_they_are_kept"

@@ -28,7 +28,7 @@ WRITERS = 8
 
 def assert_all_there(committed: int) -> None:
     assert AuditEvent.objects.count() == committed
-    assert not AuditEvent.objects.filter(outcome="gone").exists()
+    assert not AuditEvent.objects.filter(outcome="copy").exists()
     status, lines = verify()
     assert status == 0, lines
     assert "newer than the anchor" not in lines[-1]
@@ -182,7 +182,7 @@ def test_entries_of_one_transaction_stand_one_behind_the_other():
     with transaction.atomic():
         write(5)
         with pytest.raises(LookupError), transaction.atomic():
-            audit.record(audit.Action.VIEW, "gone")
+            audit.record(audit.Action.VIEW, "copy")
             raise LookupError
         write(5)
     places = rows("lane, place FROM audit_auditevent ORDER BY id")

@@ -52,7 +52,7 @@ def findings(*options):
 def test_what_the_portal_wrote_verifies(ten):
     write(1, request=from_address("192.0.2.7"))
     write(1, request=from_address(None))
-    audit.record(audit.Action.ALARM)
+    audit.record(audit.Action.ALARM, "many-failures")
     status, lines = verify()
     assert (status, lines) == (0, ["13 entries in 1 lanes: all as they were written."])
     assert verify("--quiet") == (0, [])

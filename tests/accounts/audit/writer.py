@@ -33,7 +33,7 @@ def write_in_every_way(seed: int, count: int) -> int:
                 committed += 2
             case "rolled back":
                 with transaction.atomic():
-                    entry("gone")
+                    entry("copy")
                     transaction.set_rollback(True)
             case "savepoints":
                 with transaction.atomic():
@@ -41,7 +41,7 @@ def write_in_every_way(seed: int, count: int) -> int:
                         entry("ok")
                         committed += 1
                     with transaction.atomic():
-                        entry("gone")
+                        entry("copy")
                         transaction.set_rollback(True)
                     time.sleep(chance.choice([0, 0.01]))
                     entry("ok")
