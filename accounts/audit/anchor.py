@@ -73,7 +73,7 @@ def path() -> Path:
 def before() -> bytes:
     """The file as it stands; nothing where there is none, or none that can be read."""
     try:
-        descriptor = os.open(path(), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(str(settings.AUDIT_ANCHOR), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
     try:
@@ -107,19 +107,25 @@ def compare(found_before: bytes, head: Head) -> None:
 def move_up(head: Head) -> None:
     """Once an entry is committed: let its lane's line name it. Raises nothing."""
     try:
-        if not path().exists():
+        try:
+            _move_up(head)
+        except FileNotFoundError:
             _begin_again()
-        with _locked() as descriptor:
-            known = _line_now(descriptor, head.lane)
-            if known is None:
-                _complain(
-                    "unreadable",
-                    "The audit's anchor cannot be read, and is left as it is. Run manage.py verify_audit.",
-                )
-            elif known.head.place < head.place and not known.is_held:
-                _write(descriptor, Line(head, is_held=False))
+            _move_up(head)
     except (OSError, ImproperlyConfigured) as error:
         _complain_of(error)
+
+
+def _move_up(head: Head) -> None:
+    with _locked() as descriptor:
+        known = _line_now(descriptor, head.lane)
+        if known is None:
+            _complain(
+                "unreadable",
+                "The audit's anchor cannot be read, and is left as it is. Run manage.py verify_audit.",
+            )
+        elif known.head.place < head.place and not known.is_held:
+            _write(descriptor, Line(head, is_held=False))
 
 
 def _begin_again() -> None:
@@ -195,7 +201,7 @@ def read() -> Anchor | None:
 @contextmanager
 def _locked() -> Iterator[int]:
     """The open file, with nobody else in it. Opened each time: another one may have been put in its place."""
-    descriptor = os.open(path(), os.O_RDWR | os.O_CLOEXEC)
+    descriptor = os.open(str(settings.AUDIT_ANCHOR), os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor

@@ -33,10 +33,6 @@ class Key(NamedTuple):
     secret: bytes
 
 
-def path() -> Path:
-    return Path(settings.DATA) / "audit-key"
-
-
 def writing() -> Key:
     """The key that new entries are written with."""
     return every()[-1]
@@ -49,11 +45,12 @@ def every() -> tuple[Key, ...]:
     an entry cannot be written then, and what it would have recorded does not happen.
     """
     with _reading:  # of two threads, only one makes the file
-        return _read(tuple(settings.AUDIT_KEYS), path())
+        return _read(tuple(settings.AUDIT_KEYS), str(settings.DATA))
 
 
 @cache
-def _read(given: tuple[str, ...], file: Path) -> tuple[Key, ...]:
+def _read(given: tuple[str, ...], data: str) -> tuple[Key, ...]:
+    file = Path(data) / "audit-key"
     lines = given or tuple(filter(None, map(str.strip, _kept(file).splitlines())))
     if not lines or any(len(line) < LEAST_CHARACTERS for line in lines):
         raise ImproperlyConfigured(
