@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import second_factor
@@ -499,6 +500,24 @@ def test_one_recovery_code_in_many_browsers_at_once_signs_in_one(enrolled):
     with ThreadPoolExecutor(3) as all_at_once:
         statuses = [*all_at_once.map(post, browsers)]
     assert statuses.count(302) == 1, statuses
+
+
+def test_a_recovery_code_that_somebody_uses_a_moment_before_is_used(enrolled, cast):
+    """Between the look at the code and its use."""
+    client = Client()
+    half_in(client)
+    rivals = []
+
+    def faster(execute, sql, params, many, context):
+        if sql.startswith("UPDATE") and "staffrecoverycode" in sql and not rivals:
+            rivals.append("faster")
+            StaffRecoveryCode.objects.update(used_at=timezone.now())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(faster):
+        assert post_recovery(client, enrolled.codes[0]).status_code == 200
+    assert rivals
+    assert not is_in(client)
 
 
 def test_guesses_at_codes_do_not_shut_out_who_has_a_recovery_code(enrolled, cast):
