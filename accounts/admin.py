@@ -146,7 +146,7 @@ class StaffAccountAdmin(OwnersOnly, UserAdmin):
             '{} <a href="{}">{}</a>',
             state,
             reverse("admin:accounts_staffaccount_second_factor", args=[staff.pk]),
-            _("Phone lost, or a browser left open"),
+            _("Phone lost, or a browser left open?"),
         )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

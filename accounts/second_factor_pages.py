@@ -8,17 +8,16 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import second_factor, staff_sessions, staff_sign_in
-from accounts.models import StaffAccount
+from accounts import second_factor, staff_sign_in
 from accounts.passwords import TooBusy
 from accounts.requests import posted
+from accounts.sign_in_pages import staff_or_404
 from accounts.staff import too_many_attempts
 from accounts.staff_door import app_facts
 from accounts.staff_forms import BothForm, SetUpForm
@@ -61,7 +60,7 @@ def _own_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
     device = second_factor.device_of(staff)
     form = BothForm(request, staff, device.pk if device else 0, posted(request))
     if form.is_valid():
-        another_app = request.POST.get("what") == "app"
+        another_app = "app" in request.POST
         staff_sign_in.renewal_begin(request, app=another_app)
         name = "second_factor_app" if another_app else "second_factor_codes"
         return HttpResponseRedirect(reverse(f"admin:{name}"))
@@ -139,29 +138,22 @@ def _codes_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
 
 
 def _removal_page(site: AdminSite, request: HttpRequest, pk: int) -> HttpResponse:
-    """An owner removes a colleague's second factor, or only ends their sign-ins."""
+    """An owner removes the second factor of a colleague."""
     owner: Any = request.user
     if not owner.is_owner:
         raise PermissionDenied
-    if pk.bit_length() > 63:
-        raise Http404
-    staff = get_object_or_404(StaffAccount, pk=pk)
+    staff = staff_or_404(pk)
     if staff.pk == owner.pk:
         # One's own asks for the password and a code.
         return HttpResponseRedirect(reverse("admin:second_factor"))
     back = reverse("admin:accounts_staffaccount_change", args=[staff.pk])
-    what = request.POST.get("what", "")
-    if what == "remove":
+    if "remove" in request.POST:
         second_factor.second_factor_remove(request=request, staff=staff)
         text = _(
             "The second factor of %(name)s is removed, and they are signed out everywhere. At the next "
             "sign-in they set up an app anew."
         )
         messages.success(request, text % {"name": staff})
-        return HttpResponseRedirect(back)
-    if what == "end":
-        staff_sessions.sign_ins_end(request=request, staff=staff)
-        messages.success(request, _("%(name)s is signed out everywhere.") % {"name": staff})
         return HttpResponseRedirect(back)
     context = {
         **site.each_context(request),

@@ -133,6 +133,12 @@ def _idle_seconds() -> int:
     return minutes * 60 if minutes else settings.IDLE_SECONDS
 
 
+def idle_seconds(request: HttpRequest) -> int:
+    """How long this sign-in may be unused, for the page's warning."""
+    seconds: int = min(request.session.get("idle", settings.IDLE_SECONDS), settings.IDLE_SECONDS)
+    return seconds
+
+
 def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
     """Middleware. Signs staff out after as long without a request as families, and a working day after
     they signed in, however busy (R-SE-3). Django's own limit starts anew whenever the session is written,
@@ -145,7 +151,7 @@ def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
             seen = request.session.setdefault("seen", now)
             if "idle" not in request.session:
                 request.session["idle"] = _idle_seconds()
-            idle = min(request.session["idle"], settings.IDLE_SECONDS)
+            idle = idle_seconds(request)
             if _is_over(now, began, seen, idle):
                 staff_sessions.end_own(request)
                 logout(request)

@@ -27,6 +27,13 @@ _APP_FIELD = {
 }
 
 
+class OneTimeInput(forms.TextInput):
+    """Comes back empty: a code that was refused is not right later either."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)
+
+
 class StaffForm(forms.Form):
     """About one member of staff and, where they have one, their app."""
 
@@ -104,7 +111,7 @@ def _six_figures(typed: str) -> str:
 class CodeForm(StaffForm):
     otp_token = forms.CharField(
         label=gettext_lazy("Code from your app"),
-        widget=forms.TextInput({**_APP_FIELD, "autofocus": True}),
+        widget=OneTimeInput({**_APP_FIELD, "autofocus": True}),
         error_messages={"required": gettext_lazy("Type the code that your app shows.")},
     )
 

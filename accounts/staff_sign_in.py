@@ -44,6 +44,7 @@ class HalfWay:
 def begin(request: HttpRequest, staff: StaffAccount, leads_to: str) -> HalfWay:
     """The password was right. Whoever was signed in in this browser is not any more."""
     device = second_factor.device_of(staff)
+    staff_sessions.end_own(request)
     request.session.flush()
     _mark(
         request,

@@ -65,6 +65,7 @@ class PortalAdminSite(admin.AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         # Imported here: this module is read before the models are.
+        from accounts.staff import idle_seconds
         from households.desk.task_pages import may_see_tasks
         from households.desk.tasks import MOST, open_count
         from households.submissions.inbox import waiting_for
@@ -78,6 +79,7 @@ class PortalAdminSite(admin.AdminSite):
         name = request.practice.name
         return {
             **super().each_context(request),
+            "idle_seconds": idle_seconds(request),
             # Counted where a page shows it: the answer to a button has no head.
             "inbox_waiting": SimpleLazyObject(lambda: waiting_for(request.user)),
             "tasks_waiting": SimpleLazyObject(tasks_waiting),
@@ -163,7 +165,7 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
-        from accounts import second_factor_pages, staff_door
+        from accounts import second_factor_pages, sign_in_pages, staff_door
         from households import household_page
         from households.desk import consent_pages, instruction_pages, task_pages
         from households.intake.builder_admin import builder_paths
@@ -173,6 +175,7 @@ class PortalAdminSite(admin.AdminSite):
         ours += [*household_page.staff_paths(self), *instruction_pages.staff_paths(self)]
         ours += [*task_pages.staff_paths(self), *consent_pages.staff_paths(self)]
         ours += [*staff_door.staff_paths(self), *second_factor_pages.staff_paths(self)]
+        ours += sign_in_pages.staff_paths(self)
         return [*ours, *builder_paths(self), *super().get_urls()]
 
     # --- the staff door ---------------------------------------------------------------

@@ -13,6 +13,7 @@ import hashlib
 import io
 import os
 import secrets
+import shlex
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -271,7 +272,8 @@ def _lines(staff_password: str) -> list[str]:
         "",
         f"  Staff: {url}/admin/",
         f"    {STAFF}, {password}",
-        "    and then a code, which another terminal prints: .venv/bin/python manage.py demo_code",
+        "    and then a code, which another terminal prints (a phone's app would, too):",
+        f"    {_code_command()}",
         f"    (also in {_staff_login_file()}, with the key for an app on a phone)",
         f"  Family: {url}/login/",
         f"    {READY}, password: {FAMILY_PASSWORD}",
@@ -281,6 +283,13 @@ def _lines(staff_password: str) -> list[str]:
         f"    {TO_SET_UP}: the link comes by mail. Then one of these people:",
         *_people_of(TO_SET_UP),
     ]
+
+
+def _code_command() -> str:
+    """To be typed in the portal's folder."""
+    elsewhere = settings.DATA != settings.BASE_DIR / "var"
+    data = f"PORTAL_DATA={shlex.quote(str(settings.DATA))} " if elsewhere else ""
+    return f"PORTAL_LOCAL=1 {data}.venv/bin/python manage.py demo_code"
 
 
 def _people_of(email: str) -> list[str]:

@@ -174,6 +174,7 @@ def test_a_code_is_good_once(key, client):
     answer = post_code(other, code)
     assert answer.status_code == 200
     assert "it was used before" in text_of(answer)
+    assert code not in answer.content.decode(), "the box is empty again"
     assert not is_in(other)
 
 
@@ -338,9 +339,10 @@ def test_each_step_has_a_session_of_its_own(key, client):
 def test_the_password_of_one_and_the_app_of_another(cast, key, client):
     StaffAccount.objects.create_user("desk@example.org", NURSE_PASSWORD)
     desks = with_an_app("desk@example.org")
-    half_in(client)
-    assert post_code(client, code_of(desks)).status_code == 200
-    assert not is_in(client)
+    for email, others in ((NURSE, desks), ("desk@example.org", key)):
+        half_in(client, email)
+        assert post_code(client, code_of(others)).status_code == 200
+        assert not is_in(client)
 
 
 @pytest.mark.parametrize(
@@ -523,7 +525,7 @@ def test_guesses_at_recovery_codes_are_slowed(enrolled, cast):
 
 def ask(client: Client, key: str, what: str, password: str = NURSE_PASSWORD):
     TOTPDevice.objects.update(last_t=-1)
-    return client.post(OWN, {"password": password, "otp_token": code_of(key), "what": what})
+    return client.post(OWN, {"password": password, "otp_token": code_of(key), what: ""})
 
 
 def test_another_phone_takes_the_place_of_the_first(enrolled, client):
@@ -562,7 +564,7 @@ def test_new_recovery_codes_end_the_old_ones_when_they_are_kept(enrolled, client
 
 
 def test_a_recovery_code_is_enough_where_the_phone_is_lost(enrolled, client):
-    typed = {"password": NURSE_PASSWORD, "otp_token": enrolled.codes[4], "what": "app"}
+    typed = {"password": NURSE_PASSWORD, "otp_token": enrolled.codes[4], "app": ""}
     assert client.post(OWN, typed).headers["Location"] == f"{OWN}app/"
 
 
@@ -583,6 +585,7 @@ def desk(cast) -> SimpleNamespace:
         staff=staff,
         browser=browser,
         page=f"/admin/accounts/staffaccount/{staff.pk}/second-factor/",
+        sign_ins=f"/admin/accounts/staffaccount/{staff.pk}/sign-ins/",
         change=f"/admin/accounts/staffaccount/{staff.pk}/change/",
     )
 
@@ -592,7 +595,7 @@ def test_an_owner_removes_the_second_factor_of_somebody_who_lost_their_phone(des
     assert desk.page in client.get(desk.change).content.decode()
     assert "Make sure that it is desk@example.org who asks" in text_of(client.get(desk.page))
     assert is_in(desk.browser)
-    assert client.post(desk.page, {"what": "remove"}).headers["Location"] == desk.change
+    assert client.post(desk.page, {"remove": ""}).headers["Location"] == desk.change
     assert "set up an app anew" in text_of(client.get(desk.change))
     assert not is_in(desk.browser)
     assert half_in(desk.browser, "desk@example.org") == SET_UP
@@ -604,18 +607,48 @@ def test_an_owner_removes_the_second_factor_of_somebody_who_lost_their_phone(des
 
 def test_an_owner_signs_somebody_out_everywhere(desk, client):
     sign_in_as_staff(client)
-    assert client.post(desk.page, {"what": "end"}).status_code == 302
+    assert client.post(desk.sign_ins, {"everywhere": ""}).status_code == 302
+    assert "Nobody is signed in" in text_of(client.get(desk.sign_ins))
     assert not is_in(desk.browser)
     assert half_in(desk.browser, "desk@example.org") == CODE
 
 
+def test_an_owner_ends_one_sign_in_and_the_others_go_on(desk, client):
+    sign_in_as_staff(client)
+    other = Client(headers={"User-Agent": "Mozilla/5.0 (iPhone) Version/17 Safari/604"})
+    sign_in_as_staff(other, "desk@example.org")
+    assert "Safari, iPhone" in text_of(client.get(desk.sign_ins))
+    chosen = StaffSession.objects.get(session_key=desk.browser.session.session_key)
+    assert client.post(desk.sign_ins, {"session": chosen.pk}).status_code == 302
+    assert [is_in(browser) for browser in (desk.browser, other, client)] == [False, True, True]
+    again = client.post(desk.sign_ins, {"session": chosen.pk}, follow=True)
+    assert "was over already" in text_of(again)
+    assert AuditEvent.objects.filter(action="session-end", outcome="staff-one").count() == 1
+
+
+def test_staff_see_and_end_their_own_other_browsers_and_nobody_elses(desk, client):
+    sign_in_as_staff(client)
+    owners = StaffSession.objects.get(session_key=client.session.session_key)
+    desk.browser.post("/admin/sign-ins/", {"session": owners.pk})
+    for odd in ("", "x", "-1", "9" * 30, "\u0661"):
+        assert desk.browser.post("/admin/sign-ins/", {"session": odd}).status_code == 302
+    assert is_in(client)
+    other = Client()
+    sign_in_as_staff(other, "desk@example.org")
+    text = text_of(desk.browser.get("/admin/sign-ins/"))
+    assert text.count("Signed in 2") == 2
+    assert text.count("(this browser)") == 1
+    assert desk.browser.post("/admin/sign-ins/", {"everywhere": ""}).status_code == 302
+    assert [is_in(browser) for browser in (desk.browser, other, client)] == [True, False, True]
+
+
 def test_nobody_but_an_owner_and_nobody_their_own(desk, cast, client):
     own = f"/admin/accounts/staffaccount/{cast.nurse_staff.pk}/second-factor/"
-    for what in ("remove", "end"):
-        assert desk.browser.post(own, {"what": what}).status_code == 403
-        assert desk.browser.post(desk.page, {"what": what}).status_code == 403
+    for page in (own, desk.page, desk.sign_ins):
+        for what in ("remove", "everywhere", "session"):
+            assert desk.browser.post(page, {what: ""}).status_code == 403
     sign_in_as_staff(client)
-    assert client.post(own, {"what": "remove"}).headers["Location"] == OWN
+    assert client.post(own, {"remove": ""}).headers["Location"] == OWN
     assert TOTPDevice.objects.count() == 2
 
 
@@ -640,11 +673,58 @@ def test_the_only_owner_is_let_in_again_by_a_command(enrolled, client, capsys):
         call_command("reset_second_factor", "nobody@example.org")
 
 
-def test_staff_sessions_are_in_a_list(key, client):
+@pytest.mark.parametrize("end", ["sign-out", "sign-in", "idle"])
+def test_the_row_of_a_sign_in_ends_with_it(key, client, end):
     sign_in_as_staff(client)
     (session,) = StaffSession.objects.all()
     assert (session.session_key, session.ended_at) == (client.session.session_key, None)
-    client.post("/admin/logout/")
+    if end == "sign-out":
+        client.post("/admin/logout/")
+    elif end == "sign-in":
+        half_in(client)
+    else:
+        kept = client.session
+        kept["seen"] = kept["began"] = time.time() - 901
+        kept.save()
+        assert not is_in(client)
     session.refresh_from_db()
     assert session.session_key == ""
     assert session.ended_at is not None
+
+
+# --- sign-out by itself ---------------------------------------------------------------
+
+
+def test_what_nobody_asked_for_keeps_nobody_signed_in(key, client):
+    """R-SE-3: a page that looks for news, and a browser that fetches ahead, are no use of the sign-in."""
+    sign_in_as_staff(client)
+    client.get("/admin/")
+
+    def left_alone(seconds: int) -> None:
+        session = client.session
+        session["seen"] -= seconds
+        session.save()
+
+    for headers in ({"Sec-Fetch-Dest": "empty"}, {"Sec-Purpose": "prefetch"}):
+        left_alone(400)
+        before = client.session["seen"]
+        assert client.get("/admin/", headers=headers).status_code == 200
+        assert client.session["seen"] == before
+    left_alone(200)
+    assert client.get("/admin/").status_code == 302
+
+
+def test_staff_are_warned_and_stay_by_a_press(key, client):
+    sign_in_as_staff(client)
+    page = client.get("/admin/").content.decode()
+    assert 'data-seconds="900"' in page
+    assert 'action="/admin/stay/"' in page
+    assert "idle.js" in page
+    assert "idle.js" not in Client().get("/admin/login/").content.decode()
+    session = client.session
+    session["seen"] -= 800
+    session.save()
+    assert client.post("/admin/stay/", headers={"Sec-Fetch-Dest": "empty"}).status_code == 204
+    assert client.session["seen"] > time.time() - 5
+    assert StaffSession.objects.get().last_seen_at.timestamp() > time.time() - 5
+    assert client.get("/admin/stay/").status_code == 405

@@ -280,6 +280,7 @@ OPEN_TO_STAFF = {
     "/admin/help-text/",
     "/admin/help-text/handout/",
     # Their own second step, and where nobody is who is signed in.
+    *("/admin/stay/", "/admin/sign-ins/"),
     *("/admin/second-factor/", "/admin/second-factor/app/", "/admin/second-factor/codes/"),
     *("/admin/login/code/", "/admin/login/recovery/", "/admin/login/set-up/"),
     "/admin/login/recovery-codes/",

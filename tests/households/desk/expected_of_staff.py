@@ -234,6 +234,9 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "second_factor": ("nfcao", "nfcao"),
     "second_factor_app": ("nfcao", "nfcao"),
     "second_factor_codes": ("nfcao", "nfcao"),
+    "stay": ("", "nfcao"),
+    "sign_ins": ("nfcao", "nfcao"),
+    "accounts_staffaccount_sign_ins": ("o", "o"),
     "accounts_staffaccount_second_factor": ("o", "o"),
     "logout": ("-", "-"),
 }
