@@ -5,7 +5,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
 # Linters load the settings too: on a try-out data folder of their own.
 TRIED_OUT := PORTAL_LOCAL=1 PORTAL_DATA=build/check
 
-.PHONY: run test check bench bench-staff lock clean
+.PHONY: run test check fuzz bench bench-staff lock clean
 
 run: .venv/.run
 	@exec $(BIN)/python manage.py serve
@@ -25,6 +25,10 @@ check: .venv/.test
 	@SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
 		ALLOWED_HOSTS=portal.example PORTAL_URL=https://portal.example PORTAL_DATA=build/check \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# 20,000 odd requests on each database. ARGS="--requests 2000 --seed 7" sends fewer, the same each time.
+fuzz: .venv/.test
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: .venv/.test
 	@$(BIN)/python -m tests.bench
