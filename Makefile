@@ -5,7 +5,7 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check --require-hashes
 # Linters load the settings too: on a try-out data folder of their own.
 TRIED_OUT := PORTAL_LOCAL=1 PORTAL_DATA=build/check
 
-.PHONY: run test check bench bench-staff soak lock sbom vulnerabilities advisories asvs clean
+.PHONY: run test check fuzz bench bench-staff soak lock sbom vulnerabilities advisories asvs clean
 
 run: .venv/.run
 	@exec $(BIN)/python manage.py serve
@@ -27,6 +27,10 @@ check: .venv/.test
 		ALLOWED_HOSTS=portal.example PORTAL_URL=https://portal.example PORTAL_DATA=build/check \
 		PORTAL_SECURITY_CONTACT=mailto:security@portal.example \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# 20,000 odd requests on each database. ARGS="--requests 2000 --seed 7" sends fewer, the same each time.
+fuzz: .venv/.test
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: .venv/.test
 	@$(BIN)/python -m tests.bench
