@@ -84,6 +84,6 @@ def _page(site: AdminSite, request: HttpRequest, staff: StaffAccount, here: str)
         "staff": staff,
         "is_own": is_own,
         "sessions": [*staff_sessions.open_sessions(staff)],
-        "this_key": request.session.session_key,
+        "this_one": staff_sessions.own(request).first(),
     }
     return TemplateResponse(request, "admin/sign_ins.html", context)
