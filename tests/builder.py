@@ -72,6 +72,7 @@ def form_fields(page: Any, /, **typed: Any) -> dict[str, Any]:
     """The builder's form is the one that is not the sign-out button."""
     html = lxml.html.fromstring(page.content.decode())
     forms = [form for form in html.forms if form.get("id") != "logout-form"]
+    forms = [form for form in forms if next(form.iterancestors("dialog"), None) is None]
     assert len(forms) == 1
     return {**fields_of(page), **typed}
 

@@ -12,8 +12,8 @@ def fields_of(answer: HttpResponseBase, form_id: str = "", **changes: Any) -> di
     """What a browser would send: every field of the form, hidden ones too, with `changes` typed over.
     Without `form_id`, the last form of the page. None as a change leaves a field out."""
     forms = [form for form in _page(answer).forms if form.get("id", "") == form_id or not form_id]
-    # Not the button of the warning before the sign-out, which stands behind each page of staff.
-    forms = [form for form in forms if not form.xpath("ancestor::*[@id='idle']")] or forms
+    # Not those of the warning before somebody is signed out, which is closed.
+    forms = [form for form in forms if next(form.iterancestors("dialog"), None) is None]
     # lxml takes a chosen radio button with an empty value for one without a value.
     empty = {one.get("name") for one in forms[-1].xpath(".//input[@checked][@value='']")}
     fields: dict[str, Any] = {}
