@@ -233,6 +233,7 @@ SAYS: dict[str, dict[str, Any]] = {
         "draft-titled": _("Changed the title of {thing}"),
         "draft-item-added": _("Added a part to {thing}"),
         "draft-item-changed": _("Changed a part of {thing}"),
+        "draft-copied": _("Copied a part of {thing}"),
         "draft-moved": _("Moved a part of {thing}"),
         "draft-item-deleted": _("Deleted a part of {thing}"),
         "draft-condition-added": _("Set when a part of {thing} is shown"),
