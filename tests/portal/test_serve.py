@@ -55,7 +55,7 @@ class Portal:
 
     def start_and_wait(self) -> Portal:
         self.start()
-        wait_for(lambda: self.answers() or self.process.poll() is not None, 40)
+        wait_for(lambda: self.answers() or self.process.poll() is not None, 120)
         assert self.process.poll() is None, self.said()
         return self
 
@@ -74,7 +74,7 @@ class Portal:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=40)
+        return self.process.wait(timeout=60)
 
     def child(self, part: str) -> int:
         """The process of the web server ("gunicorn") or the background worker ("db_worker"); 0 for none."""
@@ -222,7 +222,7 @@ def test_demo_is_loaded_into_an_empty_database_once(new_portal):
 def test_ctrl_c_stops_cleanly(portal):
     processes = portal.all()
     portal.process.send_signal(signal.SIGINT)
-    assert portal.process.wait(timeout=40) == 0, portal.said()
+    assert portal.process.wait(timeout=60) == 0, portal.said()
     assert none_left(processes)
     assert "Traceback" not in portal.said()
 
@@ -233,7 +233,7 @@ def test_two_signals_at_once_are_one_stop(portal):
     portal.process.send_signal(signal.SIGTERM)
     time.sleep(0.05)
     portal.process.send_signal(signal.SIGTERM)
-    assert portal.process.wait(timeout=40) == 0, portal.said()
+    assert portal.process.wait(timeout=60) == 0, portal.said()
     assert none_left(processes)
 
 
@@ -250,7 +250,7 @@ def test_answer_under_way_is_finished_before_the_stop(portal):
         assert portal.process.poll() is None
         phone.sendall(body[1000:])
         assert phone.recv(100).startswith(b"HTTP/1.1 403")  # no CSRF token: the portal's own answer
-    assert portal.process.wait(timeout=40) == 0, portal.said()
+    assert portal.process.wait(timeout=60) == 0, portal.said()
 
 
 def test_killed_background_worker_is_replaced_and_its_task_taken_up(portal):
@@ -313,7 +313,7 @@ def test_taken_port_is_said_plainly(new_portal):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         portal = new_portal(PORT=str(taken.getsockname()[1])).start()
-        assert portal.process.wait(timeout=30) == 1
+        assert portal.process.wait(timeout=60) == 1
     assert "cannot be used (Address already in use)" in portal.said()
     assert "make run PORT=8001" in portal.said()
     assert "Traceback" not in portal.said()
@@ -327,7 +327,7 @@ def test_newer_database_is_refused_and_left_alone(new_portal):
         "VALUES ('households', '0999_later', '2030-01-01')",
     )
     portal.start()
-    assert portal.process.wait(timeout=30) == 1
+    assert portal.process.wait(timeout=60) == 1
     assert "written by a newer version of the portal (households 0999_later)" in portal.said()
     assert "Traceback" not in portal.said()
 
@@ -336,7 +336,7 @@ def test_lost_database_is_said_plainly_and_without_its_password(new_portal):
     portal = new_portal(
         database_url=f"postgresql://owner:kept-to-us@127.0.0.1:{free_port()}/portal"
     ).start()
-    assert portal.process.wait(timeout=30) == 1
+    assert portal.process.wait(timeout=60) == 1
     assert "cannot be reached" in portal.said()
     assert "kept-to-us" not in portal.said()
     assert "Traceback" not in portal.said()
