@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from tests.rollback import to_be_undone
+
 WRITES = re.compile(
     r'^\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM|REPLACE INTO|CREATE|ALTER|DROP)\s+"?(\w+)',
     re.I,
@@ -28,7 +30,7 @@ class Undone:
 
     def __init__(self) -> None:
         self.tables: list[str] = []
-        self._atomic: Any = transaction.atomic()
+        self._atomic = to_be_undone()
         self._noting: Any = connection.execute_wrapper(self._note)
 
     def _note(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -29,6 +29,7 @@ from households.submissions.models import Submission
 from tests.cast import sign_in_as_staff
 from tests.households.desk.expected_of_staff import EXPECTED
 from tests.portal.test_admin_site import admin_addresses, one_of_each  # noqa: F401 (a fixture)
+from tests.rollback import to_be_undone
 
 NAMES = {
     "n": "nobody",
@@ -65,7 +66,7 @@ def undone(written: list[str]) -> Iterator[None]:
             written.append(sql[:300])
         return execute(sql, params, many, context)
 
-    with transaction.atomic(), connection.execute_wrapper(note):
+    with to_be_undone(), connection.execute_wrapper(note):
         yield
         transaction.set_rollback(True)
 
