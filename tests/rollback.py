@@ -6,7 +6,7 @@ from django.db import transaction
 
 
 def to_be_undone() -> transaction.Atomic:
-    """The portal may begin durable transactions in it (accounts/throttle.py), as in Django's own test cases."""
+    """The portal may begin durable transactions in it (accounts/throttle.py), as in Django's test cases."""
     atomic = transaction.atomic()
     atomic._from_testcase = True
     return atomic

@@ -193,7 +193,7 @@ def test_a_method_said_in_a_header_or_field_is_no_method(world):
 
 
 def own_addresses() -> dict[str, str]:
-    """Every address that is not staff's and in no chart; of a sign-in that can be ended, that of `undecided`."""
+    """Every address outside charts and admin; of a sign-in that can be ended, that of the newest."""
     session = HouseholdSession.objects.latest("pk")
     about = {
         "password_open": "/password/abcdefghijklmnop/",
