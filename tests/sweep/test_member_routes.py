@@ -16,6 +16,8 @@ from tests.sweep.undone import Undone
 from tests.who_may_open_what import MEMBER, PUBLIC, SIGN_IN
 from tests.world import Chart, staff_of_role
 
+pytestmark = pytest.mark.timeout(240)
+
 HTML = "text/html; charset=utf-8"
 
 

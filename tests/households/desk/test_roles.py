@@ -38,9 +38,10 @@ NAMES = {
     "a": roles.AUDITOR,
     "o": "Owner",
 }
-# The audit of looking, the session, and counting attempts at one's own password.
+# The audit of looking, the session and when it was last used, and counting attempts at one's own password.
 HARMLESS = re.compile(
     r'^\s*(INSERT INTO|UPDATE|DELETE FROM) "?(audit_auditevent|django_session|accounts_throttle)\b'
+    r'|^\s*UPDATE "accounts_staffsession" SET "last_seen_at" = [^,]+ WHERE'
 )
 WRITES = re.compile(r"^\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|ALTER|DROP)\b", re.I)
 
