@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from households.demographics.models import Contact
+from households.documents.models import Document
 from tests import files
 from tests.crawl import crawl, page_of
 from tests.fuzz.runner import encoded, plausible
@@ -105,6 +106,12 @@ def test_text_of_families_is_text_everywhere(everything, cast, forms):  # noqa: 
     table = reverse("admin:form_csv", args=[form.public_id])
     addresses = [address for name, address in named_addresses() if "o" in STAFF[name][0]]
     shown |= crawl(owner, [search, table, *addresses], of_a_route=2).pages
+
+    for document in Document.objects.for_member(cast.mia):
+        page = chart.address("document_detail", public_id=document.public_id)
+        shown[page] = chart.client.get(page)
+        page = reverse("admin:documents_document_change", args=[document.pk])
+        shown[page] = owner.get(page, follow=True)
 
     counted = {address: assert_text_only(page_of(page), address) for address, page in shown.items()}
     of_family = [one for one, count in counted.items() if count and one.startswith("/for/")]
