@@ -94,7 +94,7 @@ def crawl(
         note_questions(found, address)
         answer = ask(client, address)
         if answer.streaming:
-            b"".join(answer)  # and so closes the file
+            answer.bytes = b"".join(answer)  # and so closes the file
         if answer.status_code in {301, 302}:
             waiting.append(urljoin(address, answer.headers["Location"]))
             continue

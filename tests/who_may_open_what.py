@@ -36,6 +36,7 @@ SIGN_IN = {
 }
 MEMBER = {
     "overview": ("GET", ""),
+    "chart_activity": ("GET", ""),
     "filled_in_by": ("GET POST", ""),
     "demographics": ("GET", ""),
     "details_confirm": ("POST", ""),

@@ -21,6 +21,7 @@ from households.models import Practice
 from tests.crawl import Form, forms_of, page_of, route_of
 from tests.fuzz import odd
 from tests.fuzz.people import Person
+from tests.rollback import to_be_undone
 
 SLOW = 1.0  # seconds of the processor's time
 
@@ -105,7 +106,7 @@ class Runner:
         cookies = copy.deepcopy(person.client.cookies)
         Practice.forget()
         try:
-            with transaction.atomic():
+            with to_be_undone():
                 yield
                 transaction.set_rollback(True)
         finally:

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 
+from accounts.models import HouseholdSession
 from tests.routes import every_pattern, member_patterns
 from tests.sweep.asking import KNOWN, UNKNOWN, call, shown
 from tests.sweep.undone import Undone
 from tests.who_may_open_what import MEMBER, PUBLIC, SIGN_IN
 from tests.world import Chart, staff_of_role
+
+pytestmark = pytest.mark.timeout(240)
 
 HTML = "text/html; charset=utf-8"
 
@@ -192,7 +195,13 @@ def test_a_method_said_in_a_header_or_field_is_no_method(world):
 
 
 def own_addresses() -> dict[str, str]:
-    about = {"password_open": "/password/abcdefghijklmnop/", "practice_logo": "/logo/none/"}
+    """Every address outside charts and admin; of a sign-in that can be ended, that of the newest."""
+    session = HouseholdSession.objects.latest("pk")
+    about = {
+        "password_open": "/password/abcdefghijklmnop/",
+        "practice_logo": "/logo/none/",
+        "account_end_session": f"/account/sessions/{session.public_key}/end/",
+    }
     found = {}
     for path, pattern in every_pattern():
         if not path.startswith(("admin/", "for/")):

@@ -82,6 +82,7 @@ def the_test_clients_host(settings) -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
 
 
+@pytest.mark.timeout(240)
 def test_posts_of_a_chart(world):
     posts = {
         name: world.mia.address(name) for name, (methods, _) in MEMBER.items() if "POST" in methods
@@ -90,6 +91,7 @@ def test_posts_of_a_chart(world):
     assert try_all(world.mia.client, posts, typed) > 150
 
 
+@pytest.mark.timeout(240)
 def test_posts_of_a_family_and_of_nobody(world):
     addresses = own_addresses()
     signed_in = {name: addresses[name] for name, methods in SIGN_IN.items() if "POST" in methods}
