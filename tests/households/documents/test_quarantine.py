@@ -173,7 +173,8 @@ def test_clean_file_is_released_when_the_scanner_is_back(mia, down, run_tasks, a
     document.refresh_from_db()
     assert document.scan == Scan.CLEAN
     assert body(mia.get(addresses_of_bytes(mia, document)[0])) == data
-    assert tasks("make_pictures").get().args_kwargs["args"] == [document.pk]
+    assert tasks("make_pictures").get().status == "SUCCESSFUL"
+    assert document.pictures == Document.Pictures.READY
     assert quarantine.waiting() == (0, None)
     entry = AuditEvent.objects.get(action="scan")
     assert (entry.outcome, entry.member_id, entry.object_id) == (
