@@ -353,6 +353,7 @@ def test_an_office_email_of_thousands_is_answered_as_fast(client, django_assert_
         one.set_keys(18)
     Member.objects.bulk_create(people)
     sign_in(client, "office@example.org")
-    with django_assert_max_num_queries(18):
+    # Two of them hold the counters together: BEGIN and COMMIT, where no test holds a transaction open.
+    with django_assert_max_num_queries(20):
         ask(client, "Kim", "1951/01/01")
     assert causes() == ["name"]
