@@ -359,7 +359,7 @@ def test_output_names_nobody(portal):
     portal.stop()
     said = portal.said()
     assert "Invalid request from ip=127.0.0.1" in said
-    assert "404 GET (no such page)" in said
+    assert '"route": "(no such page)", "status": 404' in said
     for secret in ("@", "Rivera", token):
         assert secret not in said
 
