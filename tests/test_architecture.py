@@ -167,10 +167,11 @@ def unscoped_query(path: str, text: str, owned: frozenset[str] | None = None) ->
     # The others show nothing to families: what a household sent is added up for its limits, the background
     # worker looks up the one document of its task, those in quarantine are counted and asked about, the
     # sweep compares everybody's files with the storage, what everybody answered to one form goes into the
-    # owner's table, and the staff's inbox asks for the kinds that the visitor may see.
+    # owner's table, the staff's inbox asks for the kinds that the visitor may see, and a chart's activity
+    # hides what was moved to somebody else.
     scoped = {
         *["for_member", "create", "sent_by_household", "for_worker", "in_quarantine"],
-        *["with_bytes", "of_form", "of_kinds"],
+        *["with_bytes", "of_form", "of_kinds", "away_from", "not_theirs"],
     }
     for node in ast.walk(tree):
         bad = ""

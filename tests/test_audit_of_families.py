@@ -28,6 +28,7 @@ from tests.cast import PASSWORD, pick, sign_in, sign_in_as_staff
 from tests.files import png
 from tests.households.intake.filling.conftest import published
 from tests.pages import fields_of
+from tests.rollback import to_be_undone
 from tests.test_access import PUBLIC, SIGN_IN, member_patterns
 
 # Each drives some hundred requests.
@@ -291,7 +292,7 @@ def addresses(family: Family) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    with transaction.atomic():
+    with to_be_undone():
         yield
         transaction.set_rollback(True)
 

@@ -121,10 +121,17 @@ def untranslated(path: str, text: str) -> list[str]:
     return [f"{path}: “{word}” is not translated" for word in words.words]
 
 
+# Two days of the audit.
+ASKS_BY_ADDRESS = {"admin/audit/days.html"}
+
+
 def open_form(path: str, text: str) -> list[str]:
-    """Every form that changes something carries the CSRF token, and browsers leave checking to us."""
+    """Every form that changes something carries the CSRF token, and browsers leave checking to us. One that
+    only asks says so: it names nobody, since what it asks stands in the address."""
     found = []
     for form in re.findall(r"<form\b.*?</form>", _COMMENT.sub("", text), re.S):
+        if path in ASKS_BY_ADDRESS and 'method="get"' in form:
+            continue
         if 'method="post"' not in form:
             found.append(f"{path} has a form that is not a POST")
         elif "{% csrf_token %}" not in form:

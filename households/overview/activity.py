@@ -206,15 +206,15 @@ def _found(words: Mapping[Any, Any], event: AuditEvent) -> str | None:
 def _not_theirs_any_more(member: Member) -> Q | None:
     """The entries about what the practice moved to another person, and did not move back, but for the move
     itself. One query, and four where something was moved."""
-    moved = Refiling.objects.filter(from_member=member).values_list("submission_id", "left_id")
+    moved = Refiling.objects.away_from(member).values_list("submission_id", "left_id")
     rows = {pk for pair in moved for pk in pair if pk is not None}
     if not rows:
         return None
     left = {pk for _there, pk in moved if pk is not None}
     elsewhere = Q(submission__in=rows) & (~Q(member=member) | Q(submission__in=left))
-    submissions = Submission.objects.filter(
-        Q(pk__in=rows) & (~Q(member=member) | Q(pk__in=left))
-    ).values_list("public_id", flat=True)
+    submissions = Submission.objects.not_theirs(member, rows, left).values_list(
+        "public_id", flat=True
+    )
     public = {str(public_id) for public_id in submissions}
     numbers = Q()
     for model, thing in (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Iterable
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -28,6 +29,10 @@ class SubmissionQuerySet(MemberOwnedQuerySet):
     def kept(self) -> SubmissionQuerySet:
         """All but what the family took back."""
         return self.exclude(status=Submission.Status.WITHDRAWN)
+
+    def not_theirs(self, member: Member, rows: set[int], left: set[int]) -> Self:
+        """Of these rows those that another person has now, and those that are `left` as a mistake."""
+        return self.filter(Q(pk__in=rows) & (~Q(member=member) | Q(pk__in=left)))
 
 
 class InboxPlace(models.IntegerChoices):
@@ -195,6 +200,12 @@ class Submission(MemberOwned):
         return f"{self.filled_in_name} ({by[0].lower()}{by[1:]})" if self.filled_in_name else by
 
 
+class RefilingQuerySet(MemberOwnedQuerySet):
+    def away_from(self, member: Member) -> Self:
+        """What was moved to another person."""
+        return self.filter(from_member=member)
+
+
 class Refiling(MemberOwned):
     """One thing that was sent for the wrong person and moved by the practice, written once (moved.py).
     `member` is who has it since. The reason is the practice's own: no family reads it."""
@@ -235,6 +246,8 @@ class Refiling(MemberOwned):
     # What it said before and could not say of another person: its status, who filled it in, what was on file.
     was = models.JSONField(default=dict, editable=False)
     at = models.DateTimeField(_("moved at"), default=timezone.now, editable=False)
+
+    objects = RefilingQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("moved thing")

@@ -250,7 +250,7 @@ def test_upload_is_kept_whole_or_not_at_all_whatever_fails(mia, monkeypatch, set
     assert len(faults) >= 18
     assert any(hit.startswith('INSERT INTO "documents_document"') for hit in hits)
     # Nobody was told that it was kept. Whether it was is up to the database, which the file goes along with.
-    commits = [kept for hit, status, kept in faults if (hit, status) == ("commit", 500)]
+    commits = [kept for hit, status, kept in faults if (hit, status) == ("commit", 503)]
     assert commits[0] == (0 if kind == "error" else 1)
 
 
@@ -268,7 +268,7 @@ def test_commit_that_fails_for_sure_leaves_no_file(mia, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(connection, "_commit", no_room)
-        assert mia.post(mia.documents, {"files": pdf()}).status_code == 500
+        assert mia.post(mia.documents, {"files": pdf()}).status_code == 503
     assert asked
     assert not Document.objects.exists()
     assert files_without_a_row() == set()
