@@ -247,7 +247,7 @@ class Refiling(MemberOwned):
     was = models.JSONField(default=dict, editable=False)
     at = models.DateTimeField(_("moved at"), default=timezone.now, editable=False)
 
-    objects = RefilingQuerySet.as_manager()
+    objects = RefilingQuerySet.as_manager()  # type: ignore[misc] # the plugin takes ours for a field
 
     class Meta:
         verbose_name = _("moved thing")
