@@ -20,7 +20,7 @@ def new_file(target: Path) -> Iterator[IO[bytes]]:
         raise CommandError(f"{target} is there already. Nothing was written.")
     try:
         # mkstemp, below, makes it readable for nobody else.
-        # Closed by whoever moves or drops it.
+        # The block below closes it; here is only said why it cannot be made.
         file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=".export-", delete=False)  # noqa: SIM115
     except OSError as error:
         raise CommandError(f"{target} cannot be written: {error.strerror or error}") from None

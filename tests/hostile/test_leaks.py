@@ -18,7 +18,7 @@ import pytest
 from tests.hostile.chart import Chart, Practice, text_of
 from tests.hostile.conftest import SIZE, lift_pauses, set_password
 from tests.hostile.visitor import PASSWORD, STAFF_PASSWORD, Answer, Visitor, raw
-from tests.real_portal import RealPortal, running_portal
+from tests.real_portal import ROOT, RealPortal, running_portal
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -59,7 +59,7 @@ TELLING = (
     "psycopg",
     "sqlite3",
     "Error at",
-    "/work/",
+    f"{ROOT}/",
     "SELECT ",
     ".py",
 )
