@@ -114,6 +114,9 @@ def admit(*counters: tuple[Rule, str]) -> int:
 
     Returns 0 when the attempt may go on, else the seconds (at least 1) of the pause. A refused attempt is
     nobody's failure: what was counted before the refusal is taken back.
+
+    The address comes first, here and wherever one transaction touches both counters: each holds its row
+    until the end, and two that take them in different orders wait for each other (a deadlock).
     """
     for place, (rule, subject) in enumerate(counters):
         verdict = count(rule, subject)
