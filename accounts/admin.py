@@ -33,13 +33,15 @@ from django.views.decorators.http import require_safe
 from django_otp.plugins.otp_totp.admin import TOTPDevice
 from django_tasks_db.admin import DBTaskResult
 
-from accounts import practice_file, second_factor, staff_sessions
+from accounts import practice_file
 from accounts.audit import Action, record
 from accounts.audit.browsing import between_days, json_lines, on_days
 from accounts.audit.models import AuditEvent
 from accounts.audit.words import sentence
 from accounts.emails import usable_email_key
 from accounts.models import OWNERS, HouseholdAccount, StaffAccount
+from accounts.staff import second_factor
+from accounts.staff import sessions as staff_sessions
 from accounts.staff_pages import PortalChangeList, PortalModelAdmin, VersionedForm
 
 # The queue's own pages show the addresses that mails go to, to everybody who may see the queue.

@@ -360,7 +360,7 @@ class StaffAccount(AbstractBaseUser, PermissionsMixin):
 
 class StaffRecoveryCode(models.Model):
     """What opens the second step of staff's sign-in once, when the phone is lost. Only the hash of the code
-    is here; its number is its first figure. accounts/second_factor.py writes it."""
+    is here; its number is its first figure. accounts/staff/second_factor.py writes it."""
 
     staff = models.ForeignKey(StaffAccount, on_delete=models.CASCADE, related_name="recovery_codes")
     number = models.PositiveSmallIntegerField()
@@ -380,7 +380,7 @@ class StaffRecoveryCode(models.Model):
 
 class StaffSession(models.Model):
     """One sign-in of staff in one browser, to be seen in a list and ended from there. The session itself is
-    Django's; accounts/staff_sessions.py keeps the two together."""
+    Django's; accounts/staff/sessions.py keeps the two together."""
 
     staff = models.ForeignKey(StaffAccount, on_delete=models.CASCADE, related_name="+")
     # Of Django's row, by which it is ended; "" when it is over.

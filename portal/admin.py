@@ -65,7 +65,7 @@ class PortalAdminSite(admin.AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         # Imported here: this module is read before the models are.
-        from accounts.staff import idle_seconds
+        from accounts.staff.door import idle_seconds
         from households.desk.task_pages import may_see_tasks
         from households.desk.tasks import MOST, open_count
         from households.submissions.inbox import waiting_for
@@ -165,7 +165,7 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: this module is read before the models are.
-        from accounts import second_factor_pages, sign_in_pages, staff_door
+        from accounts.staff import door_pages, second_factor_pages, sessions_pages
         from households import household_page
         from households.desk import consent_pages, instruction_pages, task_pages
         from households.intake.builder_admin import builder_paths
@@ -174,8 +174,8 @@ class PortalAdminSite(admin.AdminSite):
         ours = [*staff_pages.staff_paths(self), *form_pages.staff_paths(self)]
         ours += [*household_page.staff_paths(self), *instruction_pages.staff_paths(self)]
         ours += [*task_pages.staff_paths(self), *consent_pages.staff_paths(self)]
-        ours += [*staff_door.staff_paths(self), *second_factor_pages.staff_paths(self)]
-        ours += sign_in_pages.staff_paths(self)
+        ours += [*door_pages.staff_paths(self), *second_factor_pages.staff_paths(self)]
+        ours += sessions_pages.staff_paths(self)
         return [*ours, *builder_paths(self), *super().get_urls()]
 
     # --- the staff door ---------------------------------------------------------------
@@ -185,14 +185,15 @@ class PortalAdminSite(admin.AdminSite):
     ) -> HttpResponse:
         """In place of Django's, whose page signs in by the password alone."""
         # Imported here: this module is read before the models are.
-        from accounts.staff_door import sign_in_page
+        from accounts.staff.door_pages import sign_in_page
 
         return sign_in_page(request, self)
 
     def logout(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        from accounts import audit, staff_sessions
+        from accounts import audit
+        from accounts.staff import sessions as staff_sessions
 
         if request.method == "POST" and request.user.is_authenticated:
             staff_sessions.end_own(request)
@@ -205,7 +206,8 @@ class PortalAdminSite(admin.AdminSite):
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        from accounts import audit, staff_sessions, throttle
+        from accounts import audit, throttle
+        from accounts.staff import sessions as staff_sessions
 
         subject = f"staff {request.user.pk}"
         if request.method == "POST":

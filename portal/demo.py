@@ -23,9 +23,10 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import passwords, second_factor
+from accounts import passwords
 from accounts.actions import ensure_accounts
 from accounts.models import HouseholdAccount, StaffAccount
+from accounts.staff import second_factor
 from households.documents import renditions
 from households.documents.models import Document, DocumentKind, DocumentRequest
 from households.models import Member, Practice

@@ -11,7 +11,7 @@ from django.http.multipartparser import MultiPartParserError
 from whitenoise.middleware import WhiteNoiseFileResponse
 
 from accounts.sessions import is_signed_in
-from accounts.staff import is_signed_in as is_staff_signed_in
+from accounts.staff.door import is_signed_in as is_staff_signed_in
 from households.documents.receiving import LettingGoHandler, ReceivedFile, is_want_of_room
 from portal import errors
 from portal.logs import begin_request

@@ -198,7 +198,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.sessions.household_session",
-    "accounts.staff.end_idle_staff_session",
+    "accounts.staff.door.end_idle_staff_session",
     "households.practice.practice_of_request",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
@@ -242,7 +242,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Staff are Django users. Families are accounts.HouseholdAccount and never touch this.
 AUTH_USER_MODEL = "accounts.StaffAccount"
-AUTHENTICATION_BACKENDS = ["accounts.staff.StaffBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.staff.door.StaffBackend"]
 LOGIN_URL = "login"
 PASSWORD_HASHERS = ["accounts.passwords.PortalArgon2Hasher"]
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "accounts.passwords.StrongEnough"}]

@@ -125,8 +125,8 @@ def with_an_app(email: str = "nurse@example.org") -> str:
 
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
-    from accounts import second_factor
     from accounts.models import StaffAccount, StaffRecoveryCode
+    from accounts.staff import second_factor
 
     staff = StaffAccount.objects.get(email=email)
     device = second_factor.device_of(staff)

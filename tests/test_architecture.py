@@ -56,8 +56,8 @@ WRITERS = {
 }
 
 STAFF_SESSION = {
-    *["accounts/staff.py", "accounts/staff_pages.py"],
-    *["accounts/staff_sign_in.py", "accounts/staff_sessions.py"],
+    *["accounts/staff/door.py", "accounts/staff_pages.py"],
+    *["accounts/staff/sign_in.py", "accounts/staff/sessions.py"],
 }
 
 
@@ -85,8 +85,8 @@ SESSION_KEYS = {"SESSION_KEY", "BACKEND_SESSION_KEY", "HASH_SESSION_KEY"}
 
 
 def signs_staff_in(path: str, text: str) -> list[str]:
-    """Only accounts/staff_sign_in.py signs staff in, after both steps (SECURITY R-AU-14)."""
-    if path == "accounts/staff_sign_in.py":
+    """Only accounts/staff/sign_in.py signs staff in, after both steps (SECURITY R-AU-14)."""
+    if path == "accounts/staff/sign_in.py":
         return []
     found = []
     for node in ast.walk(ast.parse(text)):
@@ -429,7 +429,7 @@ def test_every_variable_is_in_the_readme_and_every_one_there_is_read():
 
 def test_staff_are_known_by_their_session_alone():
     """No header, and no second way in, makes a request one of staff."""
-    assert settings.AUTHENTICATION_BACKENDS == ["accounts.staff.StaffBackend"]
+    assert settings.AUTHENTICATION_BACKENDS == ["accounts.staff.door.StaffBackend"]
     known = [name for name in settings.MIDDLEWARE if "contrib.auth" in name]
     assert known == ["django.contrib.auth.middleware.AuthenticationMiddleware"]
 

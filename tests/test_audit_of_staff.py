@@ -433,17 +433,19 @@ ELSEWHERE: dict[str, str] = {
     "task_keep_off": f"{TASKS}test_keeping_off_works_at_once_while_the_chart_and_a_form_are_open",
     "task_seen": f"{TASKS}test_may_stay_closes_the_task_and_changes_nothing",
 }
-SECOND_FACTOR = "tests/accounts/test_second_factor.py::"
+DOOR = "tests/accounts/staff/test_"
 ELSEWHERE |= {
-    "second_factor": f"{SECOND_FACTOR}test_no_secret_stands_in_an_address_or_in_the_audit",
-    "sign_ins": f"{SECOND_FACTOR}test_staff_see_and_end_their_own_other_browsers_and_nobody_elses",
-    "accounts_staffaccount_sign_ins": f"{SECOND_FACTOR}test_an_owner_ends_one_sign_in_and_the_others_go_on",
-    "second_factor_app": f"{SECOND_FACTOR}test_another_phone_takes_the_place_of_the_first",
+    "second_factor": f"{DOOR}set_up.py::test_no_secret_stands_in_an_address_or_in_the_audit",
+    "sign_ins": f"{DOOR}sessions.py::test_staff_see_and_end_their_own_other_browsers_and_nobody_elses",
+    "accounts_staffaccount_sign_ins": (
+        f"{DOOR}sessions.py::test_an_owner_ends_one_sign_in_and_the_others_go_on"
+    ),
+    "second_factor_app": f"{DOOR}second_factor_pages.py::test_another_phone_takes_the_place_of_the_first",
     "second_factor_codes": (
-        f"{SECOND_FACTOR}test_new_recovery_codes_end_the_old_ones_when_they_are_kept"
+        f"{DOOR}second_factor_pages.py::test_new_recovery_codes_end_the_old_ones_when_they_are_kept"
     ),
     "accounts_staffaccount_second_factor": (
-        f"{SECOND_FACTOR}test_an_owner_removes_the_second_factor_of_somebody_who_lost_their_phone"
+        f"{DOOR}second_factor_pages.py::test_an_owner_removes_the_second_factor_of_somebody_who_lost_their_phone"
     ),
 }
 # The form builder's, each of which changes one draft through one door (intake/drafting.py).

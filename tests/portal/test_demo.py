@@ -17,8 +17,9 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 
-from accounts import passwords, second_factor
+from accounts import passwords
 from accounts.models import HouseholdAccount, StaffAccount
+from accounts.staff import second_factor
 from households.documents.models import Document, DocumentRequest
 from households.intake.models import Ask, MemberAsk, Questionnaire, QuestionnaireVersion
 from households.models import Member, MemberOwned, Practice

@@ -16,10 +16,11 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from accounts import audit, second_factor
+from accounts import audit
 from accounts.emails import usable_email_key
 from accounts.models import StaffAccount
 from accounts.passwords import normalised
+from accounts.staff import second_factor
 
 
 class Command(BaseCommand):

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import second_factor
 from accounts.emails import email_key
 from accounts.models import StaffAccount
+from accounts.staff import second_factor
 
 
 class Command(BaseCommand):

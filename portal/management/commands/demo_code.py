@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django_otp.oath import totp
 
-from accounts import second_factor
 from accounts.models import StaffAccount
+from accounts.staff import second_factor
 from portal import demo
 
 

@@ -20,13 +20,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from accounts import second_factor, staff_sign_in
 from accounts.passwords import TooBusy
 from accounts.qr_codes import qr_code
 from accounts.requests import posted
-from accounts.staff import StaffSignInForm, too_many_attempts
-from accounts.staff_forms import CodeForm, RecoveryForm, SetUpForm, StaffForm
-from accounts.staff_sign_in import HalfWay
+from accounts.staff import second_factor, sign_in
+from accounts.staff.door import StaffSignInForm, too_many_attempts
+from accounts.staff.forms import CodeForm, RecoveryForm, SetUpForm, StaffForm
+from accounts.staff.sign_in import HalfWay
 
 # From here on every sign-in says how many recovery codes are left.
 _FEW = 3
@@ -39,8 +39,8 @@ def staff_paths(site: AdminSite) -> list[URLPattern]:
     def mounted(view: Callable[[AdminSite, HttpRequest, HalfWay], HttpResponse], name: str) -> Any:
         @_reads_and_posts
         def page(request: HttpRequest) -> HttpResponse:
-            was_begun = staff_sign_in.is_begun(request)
-            half = staff_sign_in.half_way(request)
+            was_begun = sign_in.is_begun(request)
+            half = sign_in.half_way(request)
             if half is None and was_begun:
                 messages.warning(request, _("Sign in again: the first step is over."))
             places = _places_of(half)
@@ -77,7 +77,7 @@ def sign_in_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:index"))
     form = StaffSignInForm(request, posted(request))
     if form.is_valid():
-        half = staff_sign_in.begin(request, form.get_user(), _leads_to(request))
+        half = sign_in.begin(request, form.get_user(), _leads_to(request))
         return HttpResponseRedirect(reverse(f"admin:{_places_of(half)[0]}"))
     context = {
         **site.each_context(request),
@@ -122,9 +122,9 @@ def _set_up_page(site: AdminSite, request: HttpRequest, half: HalfWay) -> HttpRe
         # Another browser with the same password was faster. The mark is no good any more.
         return HttpResponseRedirect(reverse("admin:login_code"))
     if valid:
-        staff_sign_in.show_recovery_codes(request, form.device)
+        sign_in.show_recovery_codes(request, form.device)
         return HttpResponseRedirect(reverse("admin:login_recovery_codes"))
-    title = _("Set up your second step")
+    title = _("Set up your second factor")
     facts = app_facts(request, half.secret, half.staff)
     return _page(site, request, half, form, "admin/login_set_up.html", title, **facts)
 
@@ -150,7 +150,7 @@ def _recovery_codes_page(site: AdminSite, request: HttpRequest, half: HalfWay) -
         except TooBusy:
             busy = True
         else:
-            staff_sign_in.finish(request, half)
+            sign_in.finish(request, half)
             return HttpResponseRedirect(half.leads_to)
     context = {
         **site.each_context(request),
@@ -164,9 +164,9 @@ def _recovery_codes_page(site: AdminSite, request: HttpRequest, half: HalfWay) -
 def _go_on(request: HttpRequest, half: HalfWay, *, by_recovery_code: bool = False) -> HttpResponse:
     """The second step is done: signed in, unless their recovery codes were never shown to them."""
     if half.staff.recovery_codes_due and half.device is not None:
-        staff_sign_in.show_recovery_codes(request, half.device)
+        sign_in.show_recovery_codes(request, half.device)
         return HttpResponseRedirect(reverse("admin:login_recovery_codes"))
-    staff_sign_in.finish(request, half)
+    sign_in.finish(request, half)
     left = second_factor.recovery_codes_left(half.staff)
     if by_recovery_code or left <= _FEW:
         _say_how_many(request, left, by_recovery_code=by_recovery_code)
@@ -175,8 +175,8 @@ def _go_on(request: HttpRequest, half: HalfWay, *, by_recovery_code: bool = Fals
 
 def _say_how_many(request: HttpRequest, left: int, *, by_recovery_code: bool) -> None:
     text = ngettext(
-        "You have %(left)d recovery code left. Make new ones on the page “Second step”.",
-        "You have %(left)d recovery codes left. Make new ones on the page “Second step”.",
+        "You have %(left)d recovery code left. Make new ones on the page “Second factor”.",
+        "You have %(left)d recovery codes left. Make new ones on the page “Second factor”.",
         left,
     ) % {"left": left}
     if by_recovery_code:

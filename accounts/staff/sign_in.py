@@ -17,8 +17,9 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts import audit, second_factor, staff_sessions
+from accounts import audit
 from accounts.models import StaffAccount
+from accounts.staff import second_factor, sessions
 
 _MARK = "half_signed_in"
 _RENEWAL = "renewal"
@@ -44,7 +45,7 @@ class HalfWay:
 def begin(request: HttpRequest, staff: StaffAccount, leads_to: str) -> HalfWay:
     """The password was right. Whoever was signed in in this browser is not any more."""
     device = second_factor.device_of(staff)
-    staff_sessions.end_own(request)
+    sessions.end_own(request)
     request.session.flush()
     _mark(
         request,
@@ -118,7 +119,7 @@ def finish(request: HttpRequest, half: HalfWay) -> None:
         audit.record(audit.Action.STAFF_SIGN_IN, "ok", request=request, staff_id=half.staff.pk)
     request.session.flush()
     login(request, half.staff)
-    staff_sessions.begin(request, half.staff)
+    sessions.begin(request, half.staff)
 
 
 def _mark(request: HttpRequest, **facts: Any) -> None:
@@ -159,4 +160,4 @@ def renewal_end(request: HttpRequest) -> None:
 def stay(request: HttpRequest, staff: StaffAccount) -> None:
     """All sign-ins of this person were ended, but for this one, which goes on under a new id."""
     update_session_auth_hash(request, staff)
-    staff_sessions.goes_on(request, staff)
+    sessions.goes_on(request, staff)

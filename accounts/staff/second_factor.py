@@ -24,7 +24,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import audit, passwords, throttle
 from accounts.models import StaffAccount, StaffRecoveryCode
-from accounts.staff_sessions import sign_ins_end
+from accounts.staff.sessions import sign_ins_end
 
 RECOVERY_CODES = 10
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"

@@ -10,12 +10,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import audit, passwords, second_factor, throttle
+from accounts import audit, passwords, throttle
 from accounts.models import StaffAccount
 from accounts.passwords import TooBusy
 from accounts.requests import PortalRequest
 from accounts.sessions import address_group
-from accounts.staff import busy, paused
+from accounts.staff import second_factor
+from accounts.staff.door import busy, paused
 
 # As it comes from an app or out of a password manager; nothing is corrected on the way (WCAG 3.3.8).
 _AS_TYPED = {"autocapitalize": "off", "autocorrect": "off", "spellcheck": "false"}

@@ -14,8 +14,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import staff_sessions, staff_sign_in
 from accounts.models import StaffAccount
+from accounts.staff import sessions, sign_in
 
 _reads_and_posts = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -62,9 +62,9 @@ def _stay(request: HttpRequest) -> HttpResponse:
 def _page(site: AdminSite, request: HttpRequest, staff: StaffAccount, here: str) -> HttpResponse:
     is_own = staff.pk == request.user.pk
     if "everywhere" in request.POST:
-        staff_sessions.sign_ins_end(request=request, staff=staff)
+        sessions.sign_ins_end(request=request, staff=staff)
         if is_own:
-            staff_sign_in.stay(request, staff)
+            sign_in.stay(request, staff)
             messages.success(request, _("You are signed out in all other browsers."))
         else:
             messages.success(request, _("%(name)s is signed out everywhere.") % {"name": staff})
@@ -72,7 +72,7 @@ def _page(site: AdminSite, request: HttpRequest, staff: StaffAccount, here: str)
     if "session" in request.POST:
         typed = request.POST["session"]
         number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else 0
-        if staff_sessions.session_end(request=request, staff=staff, pk=number):
+        if sessions.session_end(request=request, staff=staff, pk=number):
             messages.success(request, _("That sign-in is ended."))
         else:
             messages.info(request, _("That sign-in was over already."))
@@ -83,7 +83,7 @@ def _page(site: AdminSite, request: HttpRequest, staff: StaffAccount, here: str)
         "subtitle": "" if is_own else str(staff),
         "staff": staff,
         "is_own": is_own,
-        "sessions": [*staff_sessions.open_sessions(staff)],
-        "this_one": staff_sessions.own(request).first(),
+        "sessions": [*sessions.open_sessions(staff)],
+        "this_one": sessions.own(request).first(),
     }
     return TemplateResponse(request, "admin/sign_ins.html", context)

@@ -16,12 +16,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts import audit, practice_file, staff_sessions, throttle
+from accounts import audit, practice_file, throttle
 from accounts.emails import email_key, email_mark
 from accounts.models import StaffAccount
 from accounts.passwords import TooBusy, normalised, one_of_few
 from accounts.requests import PortalRequest
 from accounts.sessions import GetResponse, address_group, nobody_asked
+from accounts.staff import sessions
 
 
 class StaffBackend(ModelBackend):
@@ -106,7 +107,7 @@ class StaffSignInForm(AdminAuthenticationForm):
             throttle.failure_everywhere()
             raise
         # This try was right, so it does not count. The wrong ones before it do, until the second step is
-        # done as well (accounts/staff_sign_in.py).
+        # done as well (accounts/staff/sign_in.py).
         throttle.forgive(throttle.STAFF_SIGN_IN, subject)
         throttle.forgive(throttle.SIGN_IN_ADDRESS, address)
         return cleaned
@@ -160,11 +161,11 @@ def end_idle_staff_session(get_response: GetResponse) -> GetResponse:
             idle = idle_seconds(request)
             if _is_over(now, began, seen, idle):
                 audit.record(audit.Action.STAFF_SIGN_OUT, "over", request=request)
-                staff_sessions.end_own(request)
+                sessions.end_own(request)
                 logout(request)
             elif not nobody_asked(request) and now - seen > min(30, idle / 20):
                 request.session["seen"] = now
-                staff_sessions.seen(request)
+                sessions.seen(request)
         return get_response(request)
 
     return middleware

@@ -14,13 +14,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import second_factor, staff_sign_in
 from accounts.passwords import TooBusy
 from accounts.requests import posted
-from accounts.sign_in_pages import staff_or_404
-from accounts.staff import too_many_attempts
-from accounts.staff_door import app_facts
-from accounts.staff_forms import BothForm, SetUpForm
+from accounts.staff import second_factor, sign_in
+from accounts.staff.door import too_many_attempts
+from accounts.staff.door_pages import app_facts
+from accounts.staff.forms import BothForm, SetUpForm
+from accounts.staff.sessions_pages import staff_or_404
 
 _reads_and_posts = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -61,12 +61,12 @@ def _own_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
     form = BothForm(request, staff, device.pk if device else 0, posted(request))
     if form.is_valid():
         another_app = "app" in request.POST
-        staff_sign_in.renewal_begin(request, app=another_app)
+        sign_in.renewal_begin(request, app=another_app)
         name = "second_factor_app" if another_app else "second_factor_codes"
         return HttpResponseRedirect(reverse(f"admin:{name}"))
     context = {
         **site.each_context(request),
-        "title": _("Second step"),
+        "title": _("Second factor"),
         "form": form,
         "device": device,
         "codes_left": second_factor.recovery_codes_left(staff),
@@ -79,7 +79,7 @@ def _own_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
 def _app_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
     """Another app in place of the one there is, which opens nothing from the moment that this one does."""
     staff: Any = request.user
-    renewal = staff_sign_in.renewal(request)
+    renewal = sign_in.renewal(request)
     if renewal is None or not renewal.secret:
         return HttpResponseRedirect(reverse("admin:second_factor"))
     device = second_factor.device_of(staff)
@@ -91,8 +91,8 @@ def _app_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
     except second_factor.ChangedMeanwhile:
         return HttpResponseRedirect(reverse("admin:second_factor"))
     if valid:
-        staff_sign_in.renewal_end(request)
-        staff_sign_in.stay(request, staff)
+        sign_in.renewal_end(request)
+        sign_in.stay(request, staff)
         messages.success(
             request,
             _(
@@ -112,7 +112,7 @@ def _app_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
 
 def _codes_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
     staff: Any = request.user
-    renewal = staff_sign_in.renewal(request)
+    renewal = sign_in.renewal(request)
     if renewal is None or not renewal.codes:
         return HttpResponseRedirect(reverse("admin:second_factor"))
     busy = False
@@ -122,7 +122,7 @@ def _codes_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
         except TooBusy:
             busy = True
         else:
-            staff_sign_in.renewal_end(request)
+            sign_in.renewal_end(request)
             messages.success(request, _("The new recovery codes are good now, and only they."))
             return HttpResponseRedirect(reverse("admin:second_factor"))
     context = {
