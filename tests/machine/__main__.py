@@ -30,9 +30,10 @@ from tests import postgres
 from tests.hostile.conftest import set_password
 from tests.hostile.visitor import STAFF_PASSWORD
 from tests.machine import cast as families
+from tests.machine.door_steps import FAMILY_PASSWORD
 from tests.machine.machine import all_steps, hypothesis_here, machine_of
 from tests.machine.portals import ServedPortal, descendants
-from tests.machine.steps import FAMILY_PASSWORD, Steps
+from tests.machine.steps import Steps
 from tests.real_portal import RealPortal, running_portal
 
 CHUNK = 20

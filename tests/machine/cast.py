@@ -3,9 +3,11 @@ two people nobody can tell apart, and somebody of the practice who is its patien
 
 from __future__ import annotations
 
+from tests.machine.chart_steps import FORM
+from tests.machine.door_steps import FAMILY_PASSWORD
 from tests.machine.model import Login, Person, World
 from tests.machine.portals import Portal, Wire
-from tests.machine.steps import FAMILY_PASSWORD, FORM, Steps
+from tests.machine.steps import Steps
 
 PEOPLE = (
     ("Ava", "Rivera", "2015/03/02", "rivera"),

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from tests.machine.chart_steps import PLAIN_PAGES
+from tests.machine.door_steps import FAMILY_PASSWORD, STAFF_PASSWORD
 from tests.machine.model import Browser, Chart, Paper, Person, Tab, World
 from tests.machine.oracle import everything_is_where_it_belongs
-from tests.machine.steps import FAMILY_PASSWORD, PLAIN_PAGES, STAFF_PASSWORD, Steps
+from tests.machine.steps import Steps
 
 PASSWORDS = [FAMILY_PASSWORD, "walnut fiddle harbor stone", "lilac ferry button marble"]
 DATA = st.data()

@@ -8,10 +8,11 @@ import re
 from collections import Counter
 from typing import Any
 
+from tests.machine.asking import Wrong
 from tests.machine.model import Answers, Login, Person
 from tests.machine.pages import Page
 from tests.machine.portals import sha256
-from tests.machine.steps import Steps, Wrong
+from tests.machine.steps import Steps
 
 WORD = re.compile(r"zq[a-z]{4,10}qz")
 # What the audit counts of families, and the outcomes that say that nothing came of it.

@@ -16,9 +16,10 @@ from accounts import passwords
 from accounts.models import HouseholdAccount, StaffAccount
 from tests.cast import NURSE_PASSWORD
 from tests.machine import cast as families
+from tests.machine.door_steps import FAMILY_PASSWORD
 from tests.machine.machine import hypothesis_here, machine_of
 from tests.machine.portals import InProcessPortal
-from tests.machine.steps import FAMILY_PASSWORD, Steps
+from tests.machine.steps import Steps
 
 CODE = "short"
 # Without these the run has shown nothing.
