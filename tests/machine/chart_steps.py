@@ -372,14 +372,10 @@ class ChartSteps(Asking):
         self.expect(page, 200)
         draft = chart.person.draft
         if draft is None:
-            start = next(link for link in page.links if "/forms/start/" in link)
-            form = self.get(browser, start).form(ends=start)
-            answer = self.post(browser, form)
-            self.expect(answer, 302)
-            draft = Answers(answer.location.rstrip("/").rpartition("/")[2])
+            returned = chart.person.returned_form
+            begin = self._begin_form if returned is None else self._correct_form
+            draft = begin(browser, chart, page)
             chart.person.forms.append(draft)
-            self.world.note(chart.person, "send", "begin", "form")
-            self.kinds["form begun"] += 1
         inside = f"forms/{draft.public_id}/"
         inside += "check/" if place is None else f"page/{PAGES[place]}/"
         page = self.get(browser, f"{chart.home}{inside}")
@@ -402,6 +398,29 @@ class ChartSteps(Asking):
             tab.place, tab.word = place, kept
             tab.base = self.world.kept_base.get(key, stands) if kept else stands
         tab.action, tab.fields = form.action, form.fields
+
+    def _begin_form(self, browser: Browser, chart: Chart, page: Page) -> Answers:
+        start = next(link for link in page.links if "/forms/start/" in link)
+        answer = self.post(browser, self.get(browser, start).form(ends=start))
+        self.expect(answer, 302)
+        self.world.note(chart.person, "send", "begin", "form")
+        self.kinds["form begun"] += 1
+        return Answers(answer.location.rstrip("/").rpartition("/")[2])
+
+    def _correct_form(self, browser: Browser, chart: Chart, page: Page) -> Answers:
+        """The practice returned the latest: it stands first in the list, and no other is begun."""
+        returned = chart.person.returned_form
+        assert returned is not None
+        begins = [link for link in page.links if "/forms/start/" in link]
+        self.say(not begins, page, "offers another one beside the one that was returned")
+        detail = f"{chart.home}forms/{returned.public_id}/"
+        self.say(detail in page.links, page, "does not lead to the one that was returned")
+        answer = self.post(browser, self.get(browser, detail).form(ends="/correct/"))
+        self.expect(answer, 302)
+        self.world.note(chart.person, "send", "correct", "form")
+        self.kinds["form corrected"] += 1
+        public_id = answer.location.removesuffix("/check/").rpartition("/")[2]
+        return Answers(public_id, answers=[*returned.answers])
 
     def _answers_arrive(self, browser: Browser, tab: Tab, chart: Chart, form: Form) -> None:
         draft, person, world = tab.form, chart.person, self.world

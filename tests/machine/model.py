@@ -132,6 +132,12 @@ class Person(Named):
     def draft(self) -> Answers | None:
         return next((one for one in self.forms if not one.sent), None)
 
+    @property
+    def returned_form(self) -> Answers | None:
+        """The form that was sent last, where the practice wants it put right."""
+        sent = [one for one in self.forms if one.sent]
+        return sent[-1] if sent and sent[-1].status == "returned" else None
+
     def words(self) -> set[str]:
         """Every word that is this person's."""
         answers = {word for form in self.forms for word in form.answers}
