@@ -392,7 +392,7 @@ def _conflict_page(
         "sending_id": _sending_id(request.POST),
         "page_url": request.path,
     }
-    return render(request, "households/demographics/conflict.html", context, status=422)
+    return render(request, "households/demographics/conflict.html", context, status=409)
 
 
 # --- taking a change back -------------------------------------------------------------

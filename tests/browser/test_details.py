@@ -141,6 +141,7 @@ def test_contacts_are_added_copied_changed_and_removed(
 
 def test_a_conflict_shows_both(families: Portal, visitor: Visitor, browser: Browser):
     page = visitor.page
+    visitor.expected.add(409)
     visitor.sign_in()
     address = f"{visitor.choose('Mia', '2016/04/27')}demographics/address/"
     visitor.go(address)

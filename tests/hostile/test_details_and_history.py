@@ -378,7 +378,7 @@ def test_staff_change_the_person_while_a_proposal_waits(portal, ava, practice, m
     assert f"1 {mark}" not in practice.record(PATIENT)
     # Nor does the family's page, from before, go over it.
     answer = family_page.sent_by(ava.visitor)
-    assert answer.status == 422
+    assert answer.status == 409
     assert f"Staff{mark}" in text_of(answer)
     # With both in sight, it does.
     assert f"Staff{mark}" in text_of(practice.review(admin, submission))

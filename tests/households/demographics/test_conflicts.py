@@ -31,7 +31,7 @@ def test_staff_change_it_while_the_family_types(cast, mia):
     opened = fields_of(mia.page("address/"), **ADDRESS)
     Member.objects.filter(pk=cast.mia.pk).update(city="Staffville")
     answer = mia.send("address/", opened)
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert title_of(answer).startswith("Mia – Error:")
     words = text_of(answer)
     assert "On file now Staffville" in words
@@ -60,7 +60,7 @@ def test_a_conflict_that_changes_again_is_shown_again(cast, mia):
     answer = mia.send("address/", opened)
     Member.objects.filter(pk=cast.mia.pk).update(city="Otherville")
     answer = mia.send("address/", fields_of(answer))
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "Otherville" in text_of(answer)
 
 
@@ -158,7 +158,7 @@ def test_the_family_cannot_replace_in_silence_what_staff_accepted(cast, mia, des
     opened = fields_of(mia.page("address/"), city="Harborside")
     desk.accept(DetailChange.objects.get())
     answer = mia.send("address/", opened)
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "On file now 12 Quay Street Harbor" in text_of(answer)
 
 
@@ -180,7 +180,7 @@ def test_two_browsers_change_one_field_the_second_sees_both(cast, mia):
     second = fields_of(other.page("address/"), address_1="9 Hill", city="Upton")
     mia.send("address/", first)
     answer = other.send("address/", second)
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "Sent and waiting 12 Quay Street Harbor" in text_of(answer)
     assert "What you typed 9 Hill Upton" in text_of(answer)
     assert DetailChange.objects.count() == 1
@@ -283,7 +283,7 @@ def test_a_page_brought_back_and_sent_with_something_else_is_not_passed_over(cas
     opened = fields_of(mia.page("pharmacy/"))
     mia.send("pharmacy/", {**opened, "pharmacy_name": "Corner"})
     answer = mia.send("pharmacy/", {**opened, "pharmacy_name": "Main Street"})
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "Sent and waiting Corner" in text_of(answer)
     assert "What you typed Main Street" in text_of(answer)
     again = fields_of(answer)
@@ -291,7 +291,7 @@ def test_a_page_brought_back_and_sent_with_something_else_is_not_passed_over(cas
     changes = DetailChange.objects.order_by("pk").values_list("values__pharmacy_name", "decision")
     assert list(changes) == [("Corner", "replaced"), ("Main Street", "waiting")]
     # What was sent first is not there any more: to send it again is no second press.
-    assert mia.send("pharmacy/", {**opened, "pharmacy_name": "Corner"}).status_code == 422
+    assert mia.send("pharmacy/", {**opened, "pharmacy_name": "Corner"}).status_code == 409
 
 
 def test_somebody_else_typed_on_a_page_brought_back_is_one_more_contact(cast, mia):
@@ -398,7 +398,7 @@ def test_a_family_and_staff_at_the_same_moment(cast, mia, desk):
     page = desk.see(change)
     opened = fields_of(mia.page("address/"), city="Harborside")
     answers = in_parallel([lambda: mia.send("address/", opened), lambda: desk.accept(change, page)])
-    assert {answer.status_code for answer in answers} <= {302, 422}
+    assert {answer.status_code for answer in answers} <= {302, 409}
     change.refresh_from_db()
     city = Member.objects.get(pk=cast.mia.pk).city
     assert (change.decision, city) in {("accepted", "Harbor"), ("replaced", "")}

@@ -154,7 +154,7 @@ def test_an_odd_id_is_not_found(mia, row):
 @pytest.mark.parametrize("seen", ["", "x", "é\u0000", "0" * 5000, None])
 def test_a_forged_fingerprint_is_a_conflict(mia, seen):
     answer = mia.change("pharmacy/", pharmacy_name="Corner", seen=seen)
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert not DetailChange.objects.exists()
 
 

@@ -209,7 +209,7 @@ def test_a_contact_that_staff_ended_meanwhile_is_a_conflict(cast, mia, desk):
     opened = fields_of(mia.page(f"contacts/{contact.public_id}/"), name="Zoe Brown")
     Contact.objects.update(ended_at="2026-01-01T00:00Z")
     answer = mia.send(f"contacts/{contact.public_id}/", opened)
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "Changed meanwhile" in text_of(answer)
     assert mia.send(f"contacts/{contact.public_id}/", fields_of(answer)).status_code == 302
     desk.accept(DetailChange.objects.get())
@@ -341,7 +341,7 @@ def test_staff_and_a_family_at_one_field_the_second_sees_it(cast, mia, desk):
     desk.client.post(address, fields_of(answer))
     assert Details.objects.get().pharmacy_name == "Staff's"
     assert "changed on file after the family typed" in text_of(desk.see(DetailChange.objects.get()))
-    assert mia.send("pharmacy/", fields_of(mia.page("pharmacy/"), seen="old")).status_code == 422
+    assert mia.send("pharmacy/", fields_of(mia.page("pharmacy/"), seen="old")).status_code == 409
 
 
 def test_staff_changing_who_somebody_is_closes_the_chart(cast, mia, desk):
