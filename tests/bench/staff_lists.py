@@ -206,7 +206,7 @@ def fill(members: int, tell: Callable[[str], None] = print) -> None:
     insert(
         DocumentRequest,
         (
-            {"member_id": n * 10 % members + 1, "what": "Insurance card"}
+            {"pk": n + 1, "member_id": n * 10 % members + 1, "what": "Insurance card"}
             for n in range(members // 20)
         ),
     )

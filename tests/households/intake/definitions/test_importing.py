@@ -233,6 +233,8 @@ def mutate(mutant, place, how, data):
             node = node[part]
         except (KeyError, IndexError, TypeError):
             return
+    if not isinstance(node, dict | list):
+        return
     key = place[-1]
     try:
         node[key]
