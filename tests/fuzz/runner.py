@@ -264,6 +264,16 @@ def _where(error: BaseException | None) -> str:
 
 # What anybody might type, by words in a field's name.
 TYPED = (
+    ("due_on", "2031/11/30"),
+    ("expires_on", "2031/12/31"),
+    ("last_visit", "2025-05-01"),
+    ("minutes", "10"),
+    ("longest_hours", "6"),
+    ("most", "4"),
+    # For another choice than the first of their form.
+    ("months", ""),
+    ("age_from", ""),
+    ("age_to", ""),
     ("email", "somebody@example.org"),
     ("phone", "(617) 555-0188"),
     ("date", "2016/04/27"),
@@ -280,13 +290,14 @@ TYPED = (
 )
 
 
-def plausible(form: Form) -> list[tuple[str, str]]:
+def plausible(form: Form, **known: str) -> list[tuple[str, str]]:
+    """The form filled in so that it is taken, as far as names tell; `known` says what they do not."""
     fields = []
     for box in form.boxes:
         if box.kind in {"file", "button"}:
             continue
-        value = box.value
-        if not value and box.kind not in {"hidden", "checkbox"}:
+        value = known.get(box.name, box.value)
+        if not value and box.name not in known and box.kind not in {"hidden", "checkbox"}:
             if box.choices:
                 value = next((choice for choice in box.choices if choice), "")
             else:

@@ -19,6 +19,7 @@ from tests.fuzz.runner import encoded, plausible
 from tests.households.desk.test_roles import everything, named_addresses  # noqa: F401
 from tests.portal.test_admin_site import one_of_each  # noqa: F401
 from tests.sweep.asking import call
+from tests.sweep.undone import Undone
 from tests.who_may_open_what import MEMBER, STAFF
 from tests.world import build_world, staff_of_role
 
@@ -56,6 +57,18 @@ def send_all(chart: Any, forms: list[Any], payload: str) -> int:
         chart.client.post(f"/for/{chart.key}/documents/", upload).headers["Location"] != "/login/"
     )
     return taken
+
+
+def answers_show(client: Any, form: Any) -> int:
+    """How often it stands on the page that answers this form, sent as it is, as text."""
+    if form.method != "post":
+        return 0
+    request = encoded(form, plausible(form))
+    with Undone():
+        answer = call(
+            client, "post", request.address, request.body, content_type=request.content_type
+        )
+    return assert_text_only(page_of(answer), form.action)
 
 
 def assert_text_only(page: Any, address: str) -> int:
@@ -105,7 +118,9 @@ def test_text_of_families_is_text_everywhere(everything, cast, forms):  # noqa: 
     search = f"/admin/households/member/{found.headers['Location']}"
     table = reverse("admin:form_csv", args=[form.public_id])
     addresses = [address for name, address in named_addresses() if "o" in STAFF[name][0]]
-    shown |= crawl(owner, [search, table, *addresses], of_a_route=2).pages
+    found_by_owner = crawl(owner, [search, table, *addresses], of_a_route=2)
+    shown |= found_by_owner.pages
+    assert sum(answers_show(owner, form) for form in found_by_owner.forms.values()) > 20
 
     for document in Document.objects.for_member(cast.mia):
         page = chart.address("document_detail", public_id=document.public_id)

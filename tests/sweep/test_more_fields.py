@@ -125,15 +125,23 @@ NOBODYS = {"is_superuser", "is_staff", "user_permissions", "email_key", "sha256"
 NO_FAMILYS = {*NOBODYS, "member", "member_id", "patient_id", "household", "account", "decided_by"}
 
 
+# What nobody could guess who only reads the form.
+KNOWN = {"admin:intake_ask_add": {"email": ""}}
+
+
 def try_forms(
     client: Any, forms: list[Form], extra: list[tuple[str, str]], never: set[str]
 ) -> tuple[int, int]:
-    """How many were tried, and how many of them changed something as they stand."""
+    """How many were tried, and how many of them changed something as they stand. A form on a page that
+    answers one of them, such as the second step of a change, is tried as well."""
     before = {table: rows_of(table) for table in MODELS if table not in NOT_COMPARED}
-    effective = 0
-    for form in forms:
+    tried, effective, shapes = 0, 0, {form.shape for form in forms}
+    forms = [*forms]
+    while forms:
+        form = forms.pop(0)
+        tried += 1
         sent = []
-        fields = plausible(form)
+        fields = plausible(form, **KNOWN.get(form.route, {}))
         own = {box.name for box in form.boxes}
         assert not own & never, (form.page, form.action, own & never)
         for more in ([], [one for one in extra if one[0] not in own]):
@@ -144,9 +152,14 @@ def try_forms(
                 )
                 changed = difference(before, {*done.tables})
             sent.append((answer.status_code, changed))
+            shown = page_of(answer)
+            for next_step in forms_of(shown, form.action) if shown is not None else ():
+                if next_step.method == "post" and next_step.shape not in shapes:
+                    shapes.add(next_step.shape)
+                    forms.append(next_step)
         assert sent[0] == sent[1], (form.page, form.action)
         effective += bool(sent[0][1])
-    return len(forms), effective
+    return tried, effective
 
 
 def post_forms(found: Any) -> list[Form]:
@@ -170,8 +183,8 @@ def test_forms_of_the_owner(everything, cast, forms):  # noqa: F811
     addresses = [address for name, address in named_addresses() if "o" in STAFF[name][0]]
     found = crawl(client, addresses, of_a_route=1)
     tried, effective = try_forms(client, post_forms(found), extra_fields(world), NOBODYS)
-    assert tried > 60
-    assert effective > 20, "the forms have to do something as they stand"
+    assert tried > 110
+    assert effective > 50, "the forms have to do something as they stand"
 
 
 # --- ids of somebody else -------------------------------------------------------------
