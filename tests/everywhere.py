@@ -36,7 +36,8 @@ def _run(database: str, url: str | None, arguments: list[str]) -> tuple[int, str
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     if url:
         environment["DATABASE_URL"] = url
-    workers = os.environ.get("PYTEST_WORKERS") or str(min(4, max(2, os.cpu_count() or 2)))
+    # One more than a small machine has processors: tests from outside wait more than they compute.
+    workers = os.environ.get("PYTEST_WORKERS") or str(min(4, max(3, os.cpu_count() or 2)))
     pytest = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-n", workers, "--dist", "loadgroup", *arguments],
         env=environment,

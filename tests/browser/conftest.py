@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Response,
+    sync_playwright,
+    expect,
+)
 
 from tests.real_portal import RealPortal as Portal
 from tests.real_portal import running_portal
@@ -41,6 +50,8 @@ P5,M5,Mia,Okafor,,2016-04-27,okafor@example.org,active
 P6,M6,Sam,Chen,,2010-05-05,chen@example.org,active
 P7,M7,Sam,Chen,,2010-05-05,chen@example.org,active
 """
+# A click returns while the next page is still coming, and a machine may be slow.
+expect.set_options(timeout=20_000)
 PASSWORD = "meadow copper violin raft"
 STAFF = ("front@practice.example", "orchard lantern gravel plume")
 
@@ -66,6 +77,11 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+def begins(words: str) -> re.Pattern[str]:
+    """For a title that is waited for: a click returns while the next page is still coming."""
+    return re.compile(f"^{re.escape(words)}")
 
 
 def sign_in_as_staff(page: Page, portal: Portal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
 
@@ -94,5 +95,5 @@ def test_a_form_is_built_with_the_keyboard(
     keys.press("Delete: Do you smoke? (copy)")
     is_clean()
     keys.press("Delete")
-    assert page.locator(".builder-row").count() == 3
+    expect(page.locator(".builder-row")).to_have_count(3)
     is_clean()

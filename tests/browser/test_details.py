@@ -4,9 +4,9 @@ clean at 320 pixels, with and without JavaScript, and with the keyboard alone.""
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
+from tests.browser.conftest import Portal, Visitor, begins, sign_in_as_staff
 
 WITH_AND_WITHOUT = pytest.mark.parametrize(
     "javascript", [True, False], ids=["with JavaScript", "without JavaScript"]
@@ -56,7 +56,7 @@ def test_details_are_corrected_reviewed_and_confirmed(
     page.locator("[name=mobile_phone]").fill("call my mother")
     page.get_by_label("Send text messages").check()
     page.get_by_role("button", name="Send to Leo").click()
-    assert page.title().startswith("Leo – Error:")
+    expect(page).to_have_title(begins("Leo – Error:"))
     assert page.locator("[name=mobile_phone]").input_value() == "call my mother"
     assert page.get_by_label("Send text messages").is_checked()
     if javascript:
@@ -117,7 +117,7 @@ def test_contacts_are_added_copied_changed_and_removed(
     page.get_by_role("link", name="Add a contact").click()
     page.get_by_label("Call them in an emergency").check()
     page.get_by_role("button", name="Send to Leo").click()
-    assert page.locator("[data-error-summary] a").count() == 3
+    expect(page.locator("[data-error-summary] a")).to_have_count(3)
     assert page.get_by_label("Call them in an emergency").is_checked()
     clean()
     page.locator("[name=name]").fill(name)
@@ -130,7 +130,7 @@ def test_contacts_are_added_copied_changed_and_removed(
     added.get_by_role("link", name="Change").click()
     clean()
     page.get_by_role("button", name="Keep what is on file").click()
-    assert page.locator("[data-contact]").filter(has_text=name).count() == 0
+    expect(page.locator("[data-contact]").filter(has_text=name)).to_have_count(0)
 
     # What Leo has on file, for Mia.
     visitor.go(f"{visitor.choose('Mia', '2016/04/27')}demographics/home_phone/")

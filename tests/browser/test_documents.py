@@ -8,9 +8,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
+from tests.browser.conftest import Portal, Visitor, begins, sign_in_as_staff
 from tests.files import jpeg, pdf, png
 
 WIDTHS = pytest.mark.parametrize("width", [320, 1280])
@@ -108,7 +108,7 @@ def test_every_page_of_documents(
     page.locator("[name=files]").set_input_files([files["front"], files["wrong"]])
     page.locator("[name=note]").fill("from the wallet")
     page.get_by_role("button", name="Send to Mia").click()
-    assert page.title().startswith("Mia – Error:")
+    expect(page).to_have_title(begins("Mia – Error:"))
     assert page.evaluate("document.activeElement.hasAttribute('data-error-summary')")
     page.locator("[data-error-summary] a").click()
     assert page.evaluate("document.activeElement.name") == "files"
@@ -118,8 +118,8 @@ def test_every_page_of_documents(
     page.get_by_label("These photos are pages of one paper").check()
     page.get_by_role("button", name="Send to Mia").click()
     page.wait_for_url("**/documents/join/**")
-    assert page.locator("main input[value='1']").count() == 1
-    assert page.locator("main input[value='2']").count() == 1
+    expect(page.locator("main input[value='1']")).to_have_count(1)
+    expect(page.locator("main input[value='2']")).to_have_count(1)
     wait_for_pictures(page)
     visitor.assert_clean()
     page.locator("main input[value='1']").fill("one")
@@ -128,14 +128,14 @@ def test_every_page_of_documents(
     page.locator("main [aria-invalid=true]").fill("3")
     page.get_by_role("button", name="Join").click()
     assert "2 photos were joined" in page.locator("[data-notice]").inner_text()
-    assert row(page, files["front"]).count() == 0
+    expect(row(page, files["front"])).to_have_count(0)
     joined = row(page, files["back"].replace(".png", ".pdf"))
     assert joined.get_attribute("data-status") == "received"
     visitor.assert_clean()
 
     joined.get_by_role("link").click()
     wait_for_pictures(page)
-    assert page.get_by_alt_text("Page 2 of 2").count() == 1
+    expect(page.get_by_alt_text("Page 2 of 2")).to_have_count(1)
     visitor.assert_clean()
     page.get_by_role("link", name="Take it back").click()
     visitor.assert_clean()
@@ -158,14 +158,14 @@ def test_every_page_of_documents(
     ).click()
     page.locator("[name=files]").set_input_files(files["lab"])
     page.get_by_role("button", name="Send to Mia").click()
-    assert page.locator("main a").filter(has_text=f"Insurance card {width}").count() == 0
+    expect(page.locator("main a").filter(has_text=f"Insurance card {width}")).to_have_count(0)
 
     # What the practice shared: new, then opened.
     shared = row(page, files["lab"]).first
     assert shared.get_attribute("data-status") == "new"
     shared.get_by_role("link").click()
     wait_for_pictures(page)
-    assert page.get_by_alt_text("Page 3 of 3").count() == 1
+    expect(page.get_by_alt_text("Page 3 of 3")).to_have_count(1)
     visitor.assert_clean()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
@@ -198,14 +198,14 @@ def test_asked_for_answered_and_taken_back(
     page.get_by_role("link", name="Take it back").click()
     page.get_by_role("button", name="Take it back").click()
     assert "taken back" in page.locator("[data-notice]").inner_text()
-    assert joined.count() == 0
+    expect(joined).to_have_count(0)
     visitor.go(home)
     assert what in page.locator("main .rows").first.inner_text()
     # Answered for good, so that other tests find the list as it was.
     page.get_by_role("link", name=what).click()
     page.locator("[name=files]").set_input_files(files["lab"])
     page.get_by_role("button", name="Send to Mia").click()
-    assert page.get_by_role("link", name=what).count() == 0
+    expect(page.get_by_role("link", name=what)).to_have_count(0)
 
 
 def test_photos_are_sent_and_joined_with_the_keyboard_alone(

@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.browser.conftest import PASSWORD, Portal, Visitor, sign_in_as_staff
+from tests.browser.conftest import PASSWORD, Portal, Visitor, begins, sign_in_as_staff
 from tests.files import pdf
 
 
@@ -42,15 +43,15 @@ def test_errand(portal: Portal, visitor: Visitor, lab_report: str, javascript: b
 
     visitor.choose("mia", "2016-4-27")
     assert page.locator("[data-bound-member]").inner_text() == "Mia Rivera"
-    assert page.title().startswith("Mia")
+    expect(page).to_have_title(begins("Mia"))
     page.get_by_role("link", name="Documents").first.click()
     documents_before = page.locator("[data-document]").count()
     page.locator("[name=files]").set_input_files(lab_report)
     page.locator("[name=note]").fill("from the hospital")
     page.get_by_role("button", name="Send to Mia").click()
     assert "Mia" in page.locator("[data-notice]").inner_text()
-    assert page.locator("[data-document]").count() == documents_before + 1
-    assert page.locator("[data-document]").filter(has_text=Path(lab_report).name).count() == 1
+    expect(page.locator("[data-document]")).to_have_count(documents_before + 1)
+    expect(page.locator("[data-document]").filter(has_text=Path(lab_report).name)).to_have_count(1)
 
     page.get_by_role("button", name="Switch person").first.click()
     page.wait_for_url("**/who/")
@@ -63,11 +64,11 @@ def test_errand(portal: Portal, visitor: Visitor, lab_report: str, javascript: b
 
     page.go_back()
     page.go_back()
-    assert page.locator("[data-document]").count() == 0
+    expect(page.locator("[data-document]")).to_have_count(0)
     page.get_by_role("button", name="Sign out").first.click()
     page.wait_for_url("**/login/")
     page.go_back()
-    assert page.locator("[data-bound-member]").count() == 0
+    expect(page.locator("[data-bound-member]")).to_have_count(0)
 
     sign_in_as_staff(page, portal)
     visitor.go("/admin/documents/document/")

@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
+from tests.browser.conftest import Portal, Visitor, begins, sign_in_as_staff
 from tests.households.intake.filling.conftest import ITEMS, definition
 
 WITH_AND_WITHOUT = pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_form_on_a_phone(forms: Portal, visitor: Visitor, javascript: bool):
     page.get_by_role("button", name=f"Start for {name}").click()
     look()
     go_on(page)
-    assert page.title().startswith(f"{name} – Error:")
+    expect(page).to_have_title(begins(f"{name} – Error:"))
     look()
     page.get_by_label("Yes").check()
     go_on(page)
@@ -94,7 +94,7 @@ def test_a_form_on_a_phone(forms: Portal, visitor: Visitor, javascript: bool):
     page.get_by_label("Other: write it in").fill("Music")
     look()
     page.get_by_role("button", name="Save and come back later").click()
-    assert page.locator("[data-form][data-status=in-progress]").count() == 1
+    expect(page.locator("[data-form][data-status=in-progress]")).to_have_count(1)
     assert "988" in page.locator("[data-danger]").inner_text()
     look()
     # Gone on with at the first open page: this one was not passed with Continue.
@@ -102,7 +102,7 @@ def test_a_form_on_a_phone(forms: Portal, visitor: Visitor, javascript: bool):
     assert page.get_by_label("Several days").is_checked()
     go_on(page)
 
-    assert page.title().startswith(f"{name} – Check {name}'s answers before you send them")
+    expect(page).to_have_title(begins(f"{name} – Check {name}'s answers before you send them"))
     for words in ("Peanuts", "2019/04/27", "Iron", "Zinc", "Music", "Not given"):
         assert words in page.locator("main").inner_text()
     assert "911" in page.locator("[data-danger]").inner_text()
@@ -119,7 +119,7 @@ def test_a_form_on_a_phone(forms: Portal, visitor: Visitor, javascript: bool):
     page.get_by_role("button", name="Correct and send again").click()
     look()
     visitor.go(f"{home}forms/")
-    assert page.locator("[data-form][data-status=received]").count() == 1
+    expect(page.locator("[data-form][data-status=received]")).to_have_count(1)
     look()
 
 

@@ -4,9 +4,9 @@ alone; and every page of the history by the rules of WCAG."""
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
+from tests.browser.conftest import Portal, Visitor, begins, sign_in_as_staff
 
 WITH_AND_WITHOUT = pytest.mark.parametrize(
     "javascript", [True, False], ids=["with JavaScript", "without JavaScript"]
@@ -36,7 +36,7 @@ def test_an_allergy_and_two_supplements(families: Portal, visitor: Visitor, java
     page.get_by_role("link", name="Allergies").click()
     look()
     page.get_by_role("button", name="Continue").click()
-    assert page.title().startswith(f"{name} – Error:")
+    expect(page).to_have_title(begins(f"{name} – Error:"))
     page.get_by_label("Yes, add an allergy").check()
     page.get_by_role("button", name="Continue").click()
     look()
@@ -64,7 +64,7 @@ def test_an_allergy_and_two_supplements(families: Portal, visitor: Visitor, java
         page.get_by_role("button", name=f"Save in {name}").click()
         if supplement == "Vitamin D":
             page.get_by_role("link", name="Add another").click()
-    assert page.locator("[data-entry]").count() == 2
+    expect(page.locator("[data-entry]")).to_have_count(2)
     entry(page, "Fish oil").get_by_role("link", name="Over or a mistake").click()
     look()
     page.get_by_label("Stopped:").check()
@@ -73,7 +73,7 @@ def test_an_allergy_and_two_supplements(families: Portal, visitor: Visitor, java
     look()
     entry(page, "Fish oil").get_by_role("link", name="Past").click()
     look()
-    assert page.locator("[data-state]").count() == 2
+    expect(page.locator("[data-state]")).to_have_count(2)
     visitor.go(f"{home}history/medications/")
     # After today's additions the next thing is another one.
     assert "second" in page.get_by_role("button", name="Nothing has changed").get_attribute("class")
@@ -123,7 +123,7 @@ def test_with_the_keyboard_alone(families: Portal, visitor: Visitor):
         page.wait_for_url("**/medications/")
         page.goto(page.url.replace("/medications/", "/allergies/"))
     page.goto(page.url.replace("/allergies/", "/medications/"))
-    assert page.locator("[data-entry]").count() == 2
+    expect(page.locator("[data-entry]")).to_have_count(2)
     assert entry(page, "Fish oil").inner_text().count("Supplement") == 1
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.browser.conftest import Portal, Visitor, sign_in_as_staff
+from tests.browser.conftest import Portal, Visitor, begins, sign_in_as_staff
 
 
 @pytest.mark.timeout(180)
@@ -32,7 +33,7 @@ def test_the_front_desk_helps_a_family_in(families: Portal, visitor: Visitor, wi
     visitor.assert_clean()
     mia.get_by_label("Right birth date").fill("04/27/2016")
     mia.get_by_role("button", name="Correct the birth date").click()
-    assert page.title().startswith("Error")
+    expect(page).to_have_title(begins("Error"))
     assert (
         page.get_by_label("Right birth date").and_(page.locator("[aria-invalid]")).input_value()
         == "04/27/2016"

@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.browser.conftest import PASSWORD, Portal, Visitor, sign_in_as_staff
+from tests.browser.conftest import PASSWORD, Portal, Visitor, begins, sign_in_as_staff
 from tests.files import png
 
 WIDTHS = pytest.mark.parametrize("width", [320, 1280])
@@ -35,7 +36,7 @@ def test_pages_that_say_what_is_wrong(families: Portal, visitor: Visitor, width:
     for path in ["/login/", "/password/"]:
         visitor.go(path)
         page.locator("main [type=submit]").first.click()
-        assert page.title().startswith("Error")
+        expect(page).to_have_title(begins("Error"))
         assert page.evaluate("document.activeElement.hasAttribute('data-error-summary')")
         page.locator("[data-error-summary] a").first.click()
         assert page.evaluate("document.activeElement.tagName") == "INPUT"
@@ -88,7 +89,7 @@ def test_pages_of_a_signed_in_family(families: Portal, visitor: Visitor, paper: 
     page.locator("[name=files]").set_input_files(paper)
     page.locator("[name=note]").fill("both sides")
     page.locator("main form:has([name=files]) [type=submit]").click()
-    assert page.locator("[data-notice]").count() == 1
+    expect(page.locator("[data-notice]")).to_have_count(1)
     visitor.assert_clean()
     page.locator("[data-document] a").first.click()
     visitor.assert_clean()
@@ -236,7 +237,7 @@ def test_typed_text_outlives_the_idle_page(families: Portal, visitor: Visitor):
     visitor.page.clock.fast_forward(15 * 60 * 1000 + 5000)
     visitor.page.get_by_text("What you typed is back").wait_for()
     assert visitor.page.locator("[name=note]").input_value() == "half a sentence"
-    assert visitor.page.locator("[data-document]").count() == sent_before
+    expect(visitor.page.locator("[data-document]")).to_have_count(sent_before)
     visitor.page.get_by_role("button", name="Delete what I typed").click()
     assert visitor.page.locator("[name=note]").input_value() == ""
 
@@ -248,7 +249,7 @@ def test_back_after_a_mistake_is_no_error_page_of_the_browser(families: Portal, 
     page.get_by_label("First name").fill("Leo")
     page.get_by_label("Date of birth").fill("09/03/2018")
     page.get_by_role("button", name="Open the chart").click()
-    assert page.title().startswith("Error")
+    expect(page).to_have_title(begins("Error"))
     page.get_by_label("Date of birth").fill("2018/09/03")
     page.get_by_role("button", name="Open the chart").click()
     page.wait_for_url("**/for/**")

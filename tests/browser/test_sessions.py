@@ -54,7 +54,7 @@ def test_silence_leaves_the_page(families: Portal, visitor: Visitor):
     page.clock.install()
     visitor.sign_in()
     visitor.choose("Leo", "2018/09/03")
-    assert page.locator("[data-bound-member]").count() == 1
+    expect(page.locator("[data-bound-member]")).to_have_count(1)
     families.query(
         "UPDATE accounts_householdsession SET idle_limit = %s WHERE ended_at IS NULL",
         "00:00:00.1" if families.database_url else 100_000,
@@ -62,7 +62,7 @@ def test_silence_leaves_the_page(families: Portal, visitor: Visitor):
     with page.expect_navigation(url="**/login/**"):
         page.clock.fast_forward(15 * MINUTE + 5000)
     assert page.get_by_text("You were signed out to keep health information private").is_visible()
-    assert page.locator("[data-bound-member]").count() == 0
+    expect(page.locator("[data-bound-member]")).to_have_count(0)
     families.query(
         "UPDATE accounts_householdsession SET idle_limit = %s WHERE ended_at IS NULL",
         "00:15:00" if families.database_url else 15 * 60 * 1_000_000,
