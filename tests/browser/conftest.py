@@ -16,8 +16,8 @@ from playwright.sync_api import (
     Error,
     Page,
     Response,
-    sync_playwright,
     expect,
+    sync_playwright,
 )
 
 from tests.real_portal import RealPortal as Portal
