@@ -8,11 +8,13 @@ save is shown, not made (R-RE-2).
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ShowFacets
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -29,6 +31,8 @@ from accounts import audit
 
 LONGEST_SEARCH = 200
 _SEARCHES_KEPT = 20
+# As large as every database can look up.
+_ROW_NUMBER = re.compile("[0-9]{1,18}")
 
 
 # --- lists ----------------------------------------------------------------------------
@@ -241,6 +245,17 @@ class PortalModelAdmin(admin.ModelAdmin):
             is_found = getattr(shown.get("cl"), "query", "")
             self._record(request, audit.Action.STAFF_VIEW, "search" if is_found else "list")
         return response
+
+    def response_action(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> HttpResponse | None:
+        """Django looks up whatever a form says is a row's number, and fails where it is none."""
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if all(_ROW_NUMBER.fullmatch(one) for one in chosen):
+            return super().response_action(request, queryset)
+        text = _("Nothing was changed: what was chosen is no row of this list. Choose again.")
+        self.message_user(request, text, messages.WARNING)
+        return None
 
     def render_change_form(
         self,
