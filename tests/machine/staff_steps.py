@@ -170,9 +170,10 @@ class StaffSteps(Asking):
 
     def staff_decides_allergy(self, person: Person, allergy: Allergy, accept: bool) -> None:
         self.tell(f"staff: {'accept' if accept else 'return'} {allergy.word} of {person}")
-        (row,) = self.portal.query(
+        # What was kept is offered on every page: sent from two of them it is there twice, and either may go.
+        row, *_same = self.portal.query(
             "SELECT id, submission_id FROM history_entrychange WHERE member_id = %s "
-            "AND decision = 'waiting' AND CAST(\"values\" AS TEXT) LIKE %s",
+            "AND decision = 'waiting' AND CAST(\"values\" AS TEXT) LIKE %s ORDER BY id",
             person.number,
             f"%{allergy.word}%",
         )
