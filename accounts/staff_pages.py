@@ -208,8 +208,9 @@ class PortalModelAdmin(admin.ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """By its number as our addresses say it. Python reads "+5" and an Arabic five as numbers too."""
-        obj = super().get_object(request, object_id, from_field)
+        """By its number as our addresses say it, whatever column the question names. Python reads "+5" and an
+        Arabic five as numbers too."""
+        obj = super().get_object(request, object_id)
         return obj if obj is None or str(obj.pk) == object_id else None
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

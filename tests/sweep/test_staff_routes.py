@@ -56,3 +56,15 @@ def test_a_method_said_in_a_header_or_field_is_no_method(everything):  # noqa: F
             # A list takes a question it does not know for a mistake.
             assert answer.status_code in {plain.status_code, 302, 400}, (name, word)
             assert not {*done.written} - TIDYING - SEEN, (name, word, done.written)
+
+
+def test_questions_of_djangos_own_make_no_error(everything):  # noqa: F811
+    """The fuzz found the first: Django took an empty name of a column for one."""
+    client = staff_of_role("o")
+    for name, address in named_addresses():
+        more = "&" if "?" in address else "?"
+        plain = call(client, "get", address).status_code
+        for question in ("_to_field=", "_to_field=email", "_popup=", "_changelist_filters=q"):
+            with Undone():
+                answer = call(client, "get", f"{address}{more}{question}")
+            assert answer.status_code in {plain, 302, 400}, (name, question, answer.status_code)
