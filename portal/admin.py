@@ -99,6 +99,8 @@ class PortalAdminSite(admin.AdminSite):
 
         context: dict[str, Any] = {"jobs_title": self.index_title, "unseen": None}
         context["tasks"] = summary() if may_see_tasks(request) else None
+        is_owner = getattr(request.user, "is_owner", False)
+        context["has_no_role"] = not (is_owner or request.user.get_all_permissions())
         if kinds_in_inbox(request.user):
             inbox: Any = self.get_model_admin(Submission)
             context |= {"title": _("Inbox"), "unseen": inbox.unseen(request)}

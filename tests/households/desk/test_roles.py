@@ -28,6 +28,7 @@ from households.models import Member
 from households.submissions.models import Submission
 from tests.cast import sign_in_as_staff
 from tests.households.desk.expected_of_staff import EXPECTED
+from tests.pages import text_of
 from tests.portal.test_admin_site import admin_addresses, one_of_each  # noqa: F401 (a fixture)
 from tests.rollback import to_be_undone
 
@@ -165,6 +166,11 @@ def test_every_page_and_action(everything, letter):
     assert wrong == []
     assert opened.keys() - expected == set(), "opens, and should not"
     assert expected - opened.keys() == set(), "should open"
+
+
+@pytest.mark.parametrize(("letter", "told"), [("n", True), ("f", False), ("o", False)])
+def test_who_has_no_role_is_told_why_nothing_is_there(cast, letter, told):
+    assert ("your account has no role yet" in text_of(somebody(letter).get("/admin/"))) == told
 
 
 # --- the table of roles ---------------------------------------------------------------
