@@ -41,10 +41,11 @@ def household_sign_in(
     """
     key = email_key(typed_email)
     account = next(iter(_account_of(key)), None)
-    seconds = throttle.admit(
+    counters = (
         (throttle.SIGN_IN_ADDRESS, address_group(request)),
         (throttle.SIGN_IN, key),
     )
+    seconds = throttle.admit(*counters)
     if seconds:
         is_emails = throttle.pause_of(throttle.SIGN_IN, key)
         _record(
@@ -55,7 +56,11 @@ def household_sign_in(
             account,
         )
         return Paused(seconds)
-    right, outdated = passwords.matches(password, actions.password_of(account))
+    try:
+        right, outdated = passwords.matches(password, actions.password_of(account))
+    except passwords.TooBusy:
+        throttle.take_back(*counters)
+        raise
     on_file = practice_file.ask().is_on_file(key)
     if account is None or not right or not on_file:
         cause = _cause(account, right=right, on_file=on_file)

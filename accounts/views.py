@@ -246,6 +246,7 @@ def password_change(request: SignedInRequest) -> HttpResponse:
             )
             hashed = passwords.hashed(form.cleaned_data["new_password1"]) if right else ""
         except passwords.TooBusy:
+            throttle.forgive(throttle.PASSWORD_CHANGE, account.email_key)
             return _busy(request)
         if right and actions.password_change(request=request, hashed=hashed):
             throttle.clear(throttle.PASSWORD_CHANGE, account.email_key)

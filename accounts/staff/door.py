@@ -91,16 +91,18 @@ class StaffSignInForm(AdminAuthenticationForm):
             return self.cleaned_data
         subject = email_key(self.cleaned_data["username"])
         address = address_group(cast(PortalRequest, self.request))
-        seconds = throttle.admit(
+        counters = (
             (throttle.SIGN_IN_ADDRESS, address),
             (throttle.STAFF_SIGN_IN, subject),
         )
+        seconds = throttle.admit(*counters)
         if seconds:
             self._record(audit.Action.THROTTLE, "staff-sign-in", subject)
             raise paused(seconds)
         try:
             cleaned = super().clean()
         except TooBusy:
+            throttle.take_back(*counters)
             raise busy() from None
         except ValidationError:
             self._record(audit.Action.STAFF_SIGN_IN, "refused", subject)
@@ -108,8 +110,7 @@ class StaffSignInForm(AdminAuthenticationForm):
             raise
         # This try was right, so it does not count. The wrong ones before it do, until the second step is
         # done as well (accounts/staff/sign_in.py).
-        throttle.forgive(throttle.STAFF_SIGN_IN, subject)
-        throttle.forgive(throttle.SIGN_IN_ADDRESS, address)
+        throttle.take_back(*counters)
         return cleaned
 
     def _record(self, action: audit.Action, outcome: str, key: str) -> None:

@@ -48,9 +48,7 @@ class StaffForm(forms.Form):
 
     def attempt(self, rule: throttle.Rule, what: str) -> None:
         """Count a try. Raises ValidationError while the door is paused."""
-        seconds = throttle.admit(
-            (throttle.SIGN_IN_ADDRESS, self._address()), (rule, str(self.staff.pk))
-        )
+        seconds = throttle.admit(*self._counters(rule))
         if seconds:
             audit.record(
                 audit.Action.THROTTLE,
@@ -61,12 +59,12 @@ class StaffForm(forms.Form):
             )
             raise paused(seconds)
 
-    def was_right(self, rule: throttle.Rule) -> None:
-        throttle.forgive(rule, str(self.staff.pk))
-        throttle.forgive(throttle.SIGN_IN_ADDRESS, self._address())
+    def was_no_failure(self, rule: throttle.Rule) -> None:
+        throttle.take_back(*self._counters(rule))
 
-    def _address(self) -> str:
-        return address_group(cast(PortalRequest, self.request))
+    def _counters(self, rule: throttle.Rule) -> tuple[tuple[throttle.Rule, str], ...]:
+        address = address_group(cast(PortalRequest, self.request))
+        return (throttle.SIGN_IN_ADDRESS, address), (rule, str(self.staff.pk))
 
     def use_code(self, code: str) -> None:
         """Use up a code of the app. Raises ValidationError."""
@@ -81,7 +79,7 @@ class StaffForm(forms.Form):
                     "and type that."
                 )
             )
-        self.was_right(throttle.STAFF_CODE)
+        self.was_no_failure(throttle.STAFF_CODE)
 
     def use_recovery_code(self, typed: str) -> None:
         """Use up a recovery code. Raises ValidationError."""
@@ -91,14 +89,14 @@ class StaffForm(forms.Form):
                 request=self.request, staff=self.staff, typed=typed
             )
         except TooBusy:
-            self.was_right(throttle.STAFF_RECOVERY)
+            self.was_no_failure(throttle.STAFF_RECOVERY)
             raise busy() from None
         if not right:
             throttle.failure_everywhere()
             raise ValidationError(
                 _("That recovery code is not right, or it was used before. Take another one.")
             )
-        self.was_right(throttle.STAFF_RECOVERY)
+        self.was_no_failure(throttle.STAFF_RECOVERY)
 
 
 def _six_figures(typed: str) -> str:
@@ -172,7 +170,7 @@ class SetUpForm(StaffForm):
                     "is still refused: is the time on your phone right?"
                 )
             )
-        self.was_right(throttle.STAFF_CODE)
+        self.was_no_failure(throttle.STAFF_CODE)
 
 
 class BothForm(StaffForm):

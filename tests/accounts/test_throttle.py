@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from django.db import connection
 
-from accounts import throttle
+from accounts import passwords, throttle
 from accounts.models import Throttle
+from tests.cast import NURSE_PASSWORD, PASSWORD, sign_in
+from tests.pages import text_of
 
 RULE = throttle.Rule("test", limit=5, first_pause=60, longest_pause=3600, most=100)
 WINDOW = throttle.Rule("window", limit=3, first_pause=600, longest_pause=600, window=600)
@@ -123,3 +126,43 @@ def test_parallel_attempts_never_get_more_than_the_limit():
     for thread in threads:
         thread.join()
     assert admitted == {True: 5, False: 55}
+
+
+# --- an attempt that nobody checked ---------------------------------------------------
+
+
+@contextmanager
+def crowd(monkeypatch):
+    """As many hashes under way as this process makes at once."""
+    monkeypatch.setattr(passwords, "_LONGEST_WAIT_SECONDS", 0.01)
+    with ExitStack() as hashing:
+        for _ in range(passwords._HASHES_AT_ONCE):
+            hashing.enter_context(passwords.one_of_few())
+        yield
+
+
+def test_who_was_not_checked_for_a_crowd_has_failed_at_nothing(cast, client, monkeypatch):
+    typed = {"email": "rivera@example.org", "password": PASSWORD}
+    with crowd(monkeypatch):
+        for _ in range(8):
+            answer = client.post("/login/", typed)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert client.post("/login/", typed).headers["Location"] == "/who/"
+
+
+def test_nor_has_staff(cast, client, monkeypatch):
+    typed = {"username": "nurse@example.org", "password": NURSE_PASSWORD}
+    with crowd(monkeypatch):
+        for _ in range(8):
+            assert "Too many people are signing in" in text_of(client.post("/admin/login/", typed))
+    assert client.post("/admin/login/", typed).status_code == 302
+
+
+def test_nor_who_changes_the_password(cast, client, monkeypatch):
+    sign_in(client, "rivera@example.org")
+    new = "lantern meadow cobalt 41"
+    typed = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    with crowd(monkeypatch):
+        for _ in range(8):
+            assert client.post("/password/change/", typed).status_code == 503
+    assert client.post("/password/change/", typed).headers["Location"] == "/account/"
