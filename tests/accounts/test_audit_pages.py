@@ -16,7 +16,7 @@ from accounts import audit
 from accounts.audit import browsing
 from accounts.audit.models import AuditEvent
 from accounts.models import StaffAccount
-from tests.cast import NURSE_PASSWORD, pick, sign_in, sign_in_as_staff
+from tests.cast import NURSE_PASSWORD, pick, practice_today, sign_in, sign_in_as_staff
 from tests.pages import text_of
 
 AUDIT = "/admin/audit/auditevent/"
@@ -103,7 +103,7 @@ def test_reading_it_is_in_it_once_a_look_and_of_whom(owner, cast):
 
 
 def test_from_one_day_to_another_both_included(owner, cast, monkeypatch):
-    today = timezone.localdate()
+    today = practice_today()
     found = rows(owner.get(f"{AUDIT}?from={today}&until={today}"))
     assert len(found) >= 5
     for query in (
@@ -137,7 +137,7 @@ def test_the_days_are_found_by_halving_as_by_looking_at_each(cast, monkeypatch, 
             cursor.execute(statement)
     everything = AuditEvent.objects.all()
     for back in range(-1, 23):
-        day = timezone.localdate() - datetime.timedelta(days=back)
+        day = practice_today() - datetime.timedelta(days=back)
         for since, until in ((day, None), (None, day), (day, day)):
             quick = browsing.between_days(everything, since, until)
             slow = browsing.on_days(everything, since, until)

@@ -15,7 +15,7 @@ from accounts.models import StaffAccount, Throttle
 from households.birthdays import birthday_at
 from households.desk.tasks import open_count, summary
 from households.models import AgeSeen, AlsoCalled, Member, PickerMiss, Practice
-from tests.cast import NURSE_PASSWORD, member, pick, sign_in, sign_in_as_staff
+from tests.cast import NURSE_PASSWORD, member, pick, practice_today, sign_in, sign_in_as_staff
 from tests.files import png
 from tests.pages import text_of
 
@@ -40,7 +40,7 @@ def types(email: str, name: str, date: str, times: int = 1) -> None:
 
 def turning(age: int, days: int, name: str = "Kim", **fields) -> Member:
     """On the Riveras' email since they were small; that birthday is in so many days, or was."""
-    on = timezone.localdate() + days * DAY
+    on = practice_today() + days * DAY
     born = birthday_at(on, -age)
     one = member(name, "Rivera", f"{born:%Y/%m/%d}", "rivera@example.org", **fields)
     needed = birthday_at(born, 18)
@@ -224,7 +224,7 @@ def test_an_adult_is_announced_seen_and_announced_again_when_the_chart_has_close
     assert "can be recorded from the birthday on" in text
     press(staff, "Seen")
     assert tasks(staff) == []
-    moved = timezone.localdate() - DAY
+    moved = practice_today() - DAY
     Member.objects.filter(pk=kim.pk).update(
         date_of_birth=birthday_at(moved, -18), consent_needed_from=moved
     )
@@ -239,7 +239,7 @@ def test_an_adult_is_announced_seen_and_announced_again_when_the_chart_has_close
 
 def test_a_recorded_consent_ends_the_task(staff, cast):
     kim = turning(18, -3)
-    given = {"given_on": f"{timezone.localdate():%Y/%m/%d}", "how": "in-person", "note": ""}
+    given = {"given_on": f"{practice_today():%Y/%m/%d}", "how": "in-person", "note": ""}
     from tests.pages import fields_of
 
     address = f"/admin/consent/{kim.pk}/"
@@ -259,7 +259,7 @@ def test_an_adult_who_came_as_one_is_no_task(staff, cast):
 def test_many_birthdays_are_cut_and_listed_in_pages(staff, cast):
     people = []
     for number in range(55):
-        born = birthday_at(timezone.localdate() + number % 50 * DAY, -13)
+        born = birthday_at(practice_today() + number % 50 * DAY, -13)
         people.append(
             Member(patient_id=f"K{number}", first_name="Kim", last_name="Doe",
                    date_of_birth=born, email=f"k{number}@example.org")
@@ -302,7 +302,7 @@ def test_the_count_and_the_lines_say_what_the_page_says(staff, cast):
 def test_a_count_is_cheap_and_ends_at_a_hundred(cast, django_assert_max_num_queries):
     people = [
         Member(patient_id=f"K{number}", first_name="Kim", last_name="Doe",
-               date_of_birth=birthday_at(timezone.localdate(), -13), email="k@example.org")
+               date_of_birth=birthday_at(practice_today(), -13), email="k@example.org")
         for number in range(150)
     ]  # fmt: skip
     for one in people:
