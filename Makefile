@@ -28,7 +28,7 @@ check: .venv/.test
 		PORTAL_SECURITY_CONTACT=mailto:security@portal.example \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
-# 20,000 odd requests on each database. ARGS="--requests 2000 --seed 7" sends fewer, the same each time.
+# 20,000 odd requests on each database, in a quarter of an hour. ARGS="--requests 2000 --seed 7" sends fewer, the same each time.
 fuzz: .venv/.test
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
@@ -39,7 +39,7 @@ bench: .venv/.test
 bench-staff: .venv/.test
 	@$(BIN)/python -m tests.bench.staff_lists $(ARGS)
 
-# Families and staff against a plain model, with kills, on both databases. Takes hours;
+# Families and staff against a plain model, with kills, on both databases. Takes an hour;
 # ARGS="--runs 20 --minutes 10 --database sqlite --seed 1" takes less.
 soak: .venv/.test
 	@$(BIN)/python -m tests.machine $(ARGS)
