@@ -30,6 +30,8 @@ from households.submissions.models import Submission
 
 Decision = DetailChange.Decision
 _KIND = Submission.Kind.DEMOGRAPHICS
+# Of what there can be several of, such as contacts.
+MOST_ROWS = 30
 
 
 class Sent(StrEnum):
@@ -46,6 +48,10 @@ class ChangedMeanwhile(Exception):
 
     def __init__(self, standing: Standing) -> None:
         self.standing = standing
+
+
+class TooMany(Exception):
+    """There are MOST_ROWS of them already; nothing was done."""
 
 
 class LastOne(Exception):
@@ -78,7 +84,8 @@ def change_propose(
     for the same is replaced. The same page sent twice, also at the same moment, sends it once; brought back
     by the browser and sent with something else on it, it is another one.
 
-    Raises ChangedMeanwhile, or LastOne where the practice needs one and it would be taken off.
+    Raises ChangedMeanwhile, TooMany for one more, or LastOne where the practice needs one and it would be
+    taken off.
     """
     page = _page(sending_id, field, row, values, seen)
     try:
@@ -121,6 +128,9 @@ def _propose(
     values = field.spelled_as(standing.on_file, values)
     if field.same(values, standing.standing_values):
         return Sent.NOTHING_NEW
+    is_one_more = field.repeats and standing.change is None and not standing.on_file
+    if is_one_more and len(AllStanding.of(member).of_field(field)) >= MOST_ROWS:
+        raise TooMany
     if field.repeats and setting.is_required and not values:
         others = AllStanding.of(member).of_field(field)
         if not any(one.row != row and field.is_answered(one.standing_values) for one in others):

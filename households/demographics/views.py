@@ -278,6 +278,10 @@ def _on_errand(request: MemberRequest, member: Member, errand: _Errand) -> HttpR
         )
     except actions.ChangedMeanwhile as changed:
         return _conflict_page(request, errand, changed.standing, values)
+    except actions.TooMany:
+        text = _("There are %(count)d contacts, as many as the portal takes. Take one off first.")
+        form.add_error(None, text % {"count": actions.MOST_ROWS})
+        return _change_page(request, errand, standing, form, status=422)
     kept.let_go(account, member, errand.page)
     _say(request, member, sent, errand)
     if _unknown_phone(form, values):

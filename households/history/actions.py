@@ -39,6 +39,8 @@ Action = EntryChange.Action
 Answer = SectionState.Answer
 Decision = Proposal.Decision
 Status = Entry.Status
+# Of one list, those that are over and mistaken included: nobody has more, and a page holds them all.
+MOST_ENTRIES = 100
 _ACTIONS = {Status.ENDED.value: Action.ENDED, Status.ERROR.value: Action.ERROR}
 
 
@@ -48,6 +50,10 @@ class ChangedMeanwhile(Exception):
 
 class HasCurrentEntries(Exception):
     """ "None" and "not sure" cannot be said of a list that has current entries. Nothing is saved."""
+
+
+class ListIsFull(Exception):
+    """The list has MOST_ENTRIES. Nothing is saved."""
 
 
 # --- entries --------------------------------------------------------------------------
@@ -61,13 +67,18 @@ def entry_add(
     values: Mapping[str, Any],
     sending_id: uuid.UUID,
 ) -> None:
-    """A new entry of a list. The same page sent twice, also at the same moment, adds it once."""
+    """A new entry of a list. The same page sent twice, also at the same moment, adds it once.
+
+    Raises ListIsFull.
+    """
     model = MODEL_OF[section]
     with transaction.atomic():
         state = _state_locked(member, section)
         page = _page(sending_id, section, "", values)
         if _sent_before(member, page):
             return
+        if model.objects.for_member(member).count() >= MOST_ENTRIES:
+            raise ListIsFull
         waiting = _waiting_locked(member, section)
         _replace_waiting(waiting)
         entry = model(member=member, **values)

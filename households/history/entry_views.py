@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from households import kept
@@ -60,14 +61,21 @@ def entry_add(request: MemberRequest, member: Member, section: str) -> HttpRespo
     form = FORMS[topic.model](request.POST, member=member)
     if not form.is_valid():
         return _entry_page(request, member, topic, form, status=422, version=None)
-    sending_id, _version = PageForm.read(request.POST)
-    actions.entry_add(
-        request=request,
-        member=member,
-        section=topic.section,
-        values=form.cleaned_data,
-        sending_id=sending_id,
-    )
+    sending_id, _seen = PageForm.read(request.POST)
+    try:
+        actions.entry_add(
+            request=request,
+            member=member,
+            section=topic.section,
+            values=form.cleaned_data,
+            sending_id=sending_id,
+        )
+    except actions.ListIsFull:
+        text = _(
+            "This list has %(count)d entries, as many as it takes. Call the practice to add to it."
+        )
+        form.add_error(None, text % {"count": actions.MOST_ENTRIES})
+        return _entry_page(request, member, topic, form, status=422, version=None)
     kept.let_go(request.household_session.account, member, page)
     return say_saved(request, member, topic, stay=True)
 

@@ -217,3 +217,13 @@ def test_a_number_that_may_be_short_is_kept_with_a_word_about_it(cast, mia):
     answer = mia.change("home_phone/", home_phone="555 0142")
     assert "short of its area code" in text_of(mia.get(answer.headers["Location"]))
     assert DetailChange.objects.get().values["home_phone"] == "555 0142"
+
+
+def test_there_are_thirty_contacts_and_no_more(mia, cast):
+    for n in range(30):
+        answer = mia.change("contacts/new/", name=f"Aunt {n}", relationship="FRND")
+        assert answer.status_code == 302, n
+    answer = mia.change("contacts/new/", name="Zoe", relationship="FRND")
+    assert answer.status_code == 422
+    assert "There are 30 contacts, as many as the portal takes" in text_of(answer)
+    assert 'value="Zoe"' in answer.content.decode()

@@ -556,3 +556,18 @@ def test_a_household_without_anything_may_send_at_once(cast):
     SectionState.objects.all().delete()
     assert chart.post("allergies/add/", substance="Penicillin").status_code == 302
     assert state(cast.mia, "allergies").answer == "entries"
+
+
+def test_a_list_takes_a_hundred_and_keeps_what_was_typed_of_the_next(mia, cast):
+    latex = mia.add("allergies", substance="Latex")
+    for n in range(99):
+        latex.pk, latex.public_id, latex.status = None, uuid.uuid4(), "ended" if n % 2 else "active"
+        latex.save(force_insert=True)
+    answer = mia.send("allergies/add/", substance="Penicillin")
+    assert answer.status_code == 422
+    assert "This list has 100 entries, as many as it takes" in text_of(answer)
+    assert 'value="Penicillin"' in answer.content.decode()
+    assert Allergy.objects.for_member(cast.mia).count() == 100
+    mia.add("conditions", name="Asthma")
+    leo = Chart(Client(), "rivera@example.org", "Leo", "2018/09/03")
+    leo.add("allergies", substance="Penicillin")
