@@ -69,6 +69,7 @@ def entry_add(request: MemberRequest, member: Member, section: str) -> HttpRespo
             section=topic.section,
             values=form.cleaned_data,
             sending_id=sending_id,
+            is_hidden=topic.is_hidden,
         )
     except actions.ListIsFull:
         text = _(

@@ -216,3 +216,13 @@ def test_the_practice_says_what_is_private(cast):
     make_private("wellbeing", False)
     make_private("goals")
     assert hidden_sections(cast.rivera) == {"pregnancy", "goals"}
+
+
+def test_trying_does_not_tell_how_long_the_list_is(elena, cast):
+    latex = elena.add("allergies", substance="Latex")
+    for _ in range(99):
+        latex.pk, latex.public_id = None, uuid.uuid4()
+        latex.save(force_insert=True)
+    assert elena.send("allergies/add/", substance="Dust").status_code == 422
+    make_private("allergies")
+    elena.add("allergies", substance="Dust")
