@@ -31,7 +31,7 @@ from households.submissions.models import Submission
 Decision = DetailChange.Decision
 _KIND = Submission.Kind.DEMOGRAPHICS
 # Of what there can be several of, such as contacts.
-MOST_ROWS = 30
+MOST_ROWS = 100
 
 
 class Sent(StrEnum):

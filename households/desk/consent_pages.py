@@ -4,6 +4,7 @@ that person (PRODUCT H8). For whoever may change members; both work from the nex
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from django import forms
@@ -88,7 +89,7 @@ def _page(site: AdminSite, request: HttpRequest, member: Member) -> HttpResponse
     seen = salted_hmac("consent_pages.seen", about, algorithm="sha256").hexdigest()
     form = ConsentForm(
         request.POST if request.method == "POST" else None,
-        initial={"given_on": timezone.localdate(), "seen": seen},
+        initial={"given_on": _today_for(member), "seen": seen},
     )
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -132,6 +133,15 @@ def _page(site: AdminSite, request: HttpRequest, member: Member) -> HttpResponse
         "back": reverse("admin:households_member_change", args=[member.pk]),
     }
     return TemplateResponse(request, "admin/desk/consent.html", context)
+
+
+def _today_for(member: Member) -> datetime.date:
+    """The day it is. The rule takes somebody for an adult by the database's day, in UTC, which begins some
+    hours before the practice's: nobody agreed on the day before that."""
+    today = timezone.localdate()
+    if member.waits_for_consent and member.consent_needed_from is not None:
+        return max(today, member.consent_needed_from)
+    return today
 
 
 def _recorded(request: HttpRequest, member: Member, form: ConsentForm) -> HttpResponse | None:

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,11 @@ def kept(portal: RealPortal) -> int:
 
 def on_their_way(portal: RealPortal) -> list[int]:
     """The sizes of the files that are being taken in."""
-    return [path.stat().st_size for path in (portal.data / "tmp").glob("*.upload")]
+    sizes = []
+    for path in (portal.data / "tmp").glob("*.upload"):
+        with suppress(FileNotFoundError):  # let go this moment
+            sizes.append(path.stat().st_size)
+    return sizes
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:
