@@ -105,7 +105,8 @@ def count(rule: Rule, subject: str) -> Verdict:
             },
         )
         admitted, attempts, paused_until = cursor.fetchone()
-    return Verdict(bool(admitted), attempts, max(0, paused_until - now))
+    # From now: it may have waited for others at the same counter, one of whom began the pause.
+    return Verdict(bool(admitted), attempts, max(0, paused_until - int(time.time())))
 
 
 @transaction.atomic(durable=True)  # counted for good before anything is checked

@@ -17,7 +17,9 @@ def main(arguments: list[str]) -> int:
     note = ""
     try:
         with postgres.server() as url:
-            endings["PostgreSQL"] = _run("PostgreSQL", url, arguments)
+            # Three processes with their portals hold up to a hundred and more.
+            most = 4 if postgres.connections(url) >= 200 else 2
+            endings["PostgreSQL"] = _run("PostgreSQL", url, arguments, most)
     except postgres.NotFound as reason:
         note = str(reason)
     print()
@@ -30,14 +32,14 @@ def main(arguments: list[str]) -> int:
     return 1 if named_in_vain or any(status for status, _ending in endings.values()) else 0
 
 
-def _run(database: str, url: str | None, arguments: list[str]) -> tuple[int, str]:
-    """Returns pytest's exit status and its closing line."""
+def _run(database: str, url: str | None, arguments: list[str], most: int = 4) -> tuple[int, str]:
+    """In up to `most` processes. Returns pytest's exit status and its closing line."""
     print(f"\n{database}", flush=True)
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     if url:
         environment["DATABASE_URL"] = url
     # One more than a small machine has processors: tests from outside wait more than they compute.
-    workers = os.environ.get("PYTEST_WORKERS") or str(min(4, max(3, os.cpu_count() or 2)))
+    workers = os.environ.get("PYTEST_WORKERS") or str(min(most, max(3, os.cpu_count() or 2)))
     pytest = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-n", workers, "--dist", "loadgroup", *arguments],
         env=environment,

@@ -32,8 +32,9 @@ class NotFound(Exception):
 def server() -> Iterator[str]:
     """The URL of a database "portal" on a server whose user may create test databases.
 
-    In this order: the server named by PORTAL_TEST_POSTGRES or DATABASE_URL, one that runs here, a
-    temporary one from installed programs, which ends with the block. Raises NotFound.
+    In this order: the server named by PORTAL_TEST_POSTGRES or DATABASE_URL, a temporary one from installed
+    programs, which has room for every connection and ends with the block, one that runs here. Raises
+    NotFound.
     """
     for variable in ("PORTAL_TEST_POSTGRES", "DATABASE_URL"):
         url = os.environ.get(variable, "")
@@ -43,16 +44,24 @@ def server() -> Iterator[str]:
                 raise NotFound(f"The server that {variable} names cannot be used: {refusal}")
             yield url
             return
+    binaries = _binaries()
+    if binaries is not None:
+        with _temporary_server(binaries) as url:
+            yield url
+        return
     for user in ("postgres", pwd.getpwuid(os.getuid()).pw_name):
         url = f"postgresql://{user}@127.0.0.1:5432/postgres"
         if not _refusal(url):
             yield url
             return
-    binaries = _binaries()
-    if binaries is None:
-        raise NotFound(_HOW_TO_GET_IT)
-    with _temporary_server(binaries) as url:
-        yield url
+    raise NotFound(_HOW_TO_GET_IT)
+
+
+def connections(url: str) -> int:
+    """How many the server lets in at once."""
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        row = connection.execute("SHOW max_connections").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _refusal(url: str) -> str:
@@ -115,7 +124,7 @@ def _temporary_server(binaries: Path) -> Iterator[str]:
         )
         # Nothing here has to survive a power cut.
         options = (
-            f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 "
+            f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=400 "
             "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         )
         run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
