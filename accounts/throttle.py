@@ -52,7 +52,7 @@ EVERYWHERE = Rule("everywhere", limit=500, first_pause=0, longest_pause=0, windo
 @dataclass(frozen=True)
 class Verdict:
     """`admitted`: this attempt may be checked. `attempts`: counted so far, this one included.
-    `seconds`: how long the pause lasts from now; 0 when there is none."""
+    `seconds`: how long the pause lasts from now, at least 1 for whoever is refused; 0 when there is none."""
 
     admitted: bool
     attempts: int
@@ -106,7 +106,8 @@ def count(rule: Rule, subject: str) -> Verdict:
         )
         admitted, attempts, paused_until = cursor.fetchone()
     # From now: it may have waited for others at the same counter, one of whom began the pause.
-    return Verdict(bool(admitted), attempts, max(0, paused_until - int(time.time())))
+    left = paused_until - int(time.time())
+    return Verdict(bool(admitted), attempts, max(0 if admitted else 1, left))
 
 
 @transaction.atomic(durable=True)  # counted for good before anything is checked

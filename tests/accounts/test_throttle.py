@@ -166,3 +166,15 @@ def test_nor_who_changes_the_password(cast, client, monkeypatch):
         for _ in range(8):
             assert client.post("/password/change/", typed).status_code == 503
     assert client.post("/password/change/", typed).headers["Location"] == "/account/"
+
+
+def test_whoever_is_refused_waits_a_second_at_least(db, monkeypatch):
+    """The pause may run out while the refusal is written."""
+    for _ in range(5):
+        paused = throttle.count(RULE, "a")
+    assert paused.seconds
+    until = Throttle.objects.get().paused_until
+    moments = iter([until - 1, until])
+    monkeypatch.setattr(throttle.time, "time", lambda: next(moments))
+    refused = throttle.count(RULE, "a")
+    assert (refused.admitted, refused.seconds) == (False, 1)
