@@ -28,7 +28,8 @@ check: .venv/.test
 		PORTAL_SECURITY_CONTACT=mailto:security@portal.example \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
-# 20,000 odd requests on each database, in a quarter of an hour. ARGS="--requests 2000 --seed 7" sends fewer, the same each time.
+# 20,000 odd requests on each database, in a quarter of an hour. ARGS="--requests 2000 --seed 7" sends fewer,
+# the same each time.
 fuzz: .venv/.test
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 

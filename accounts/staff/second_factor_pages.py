@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -20,7 +19,7 @@ from accounts.staff import second_factor, sign_in
 from accounts.staff.door import too_many_attempts
 from accounts.staff.door_pages import app_facts
 from accounts.staff.forms import BothForm, SetUpForm
-from accounts.staff.sessions_pages import staff_or_404
+from accounts.staff.sessions_pages import owners_staff_or_404
 
 _reads_and_posts = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -139,11 +138,8 @@ def _codes_page(site: AdminSite, request: HttpRequest) -> HttpResponse:
 
 def _removal_page(site: AdminSite, request: HttpRequest, pk: int) -> HttpResponse:
     """An owner removes the second factor of a colleague."""
-    owner: Any = request.user
-    if not owner.is_owner:
-        raise PermissionDenied
-    staff = staff_or_404(pk)
-    if staff.pk == owner.pk:
+    staff = owners_staff_or_404(request, pk)
+    if staff.pk == request.user.pk:
         # One's own asks for the password and a code.
         return HttpResponseRedirect(reverse("admin:second_factor"))
     back = reverse("admin:accounts_staffaccount_change", args=[staff.pk])

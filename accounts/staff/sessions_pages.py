@@ -28,11 +28,8 @@ def staff_paths(site: AdminSite) -> list[URLPattern]:
         return _page(site, request, staff, reverse("admin:sign_ins"))
 
     def of_another(request: HttpRequest, pk: int) -> HttpResponse:
-        owner: Any = request.user
-        if not owner.is_owner:
-            raise PermissionDenied
-        staff = staff_or_404(pk)
-        if staff.pk == owner.pk:
+        staff = owners_staff_or_404(request, pk)
+        if staff.pk == request.user.pk:
             return HttpResponseRedirect(reverse("admin:sign_ins"))
         here = reverse("admin:accounts_staffaccount_sign_ins", args=[pk])
         return _page(site, request, staff, here)
@@ -48,7 +45,11 @@ def staff_paths(site: AdminSite) -> list[URLPattern]:
     ]
 
 
-def staff_or_404(pk: int) -> StaffAccount:
+def owners_staff_or_404(request: HttpRequest, pk: int) -> StaffAccount:
+    """For pages on which owners manage their colleagues. Raises PermissionDenied for everybody else."""
+    owner: Any = request.user
+    if not owner.is_owner:
+        raise PermissionDenied
     if pk.bit_length() > 63:  # databases refuse it in their own ways
         raise Http404
     return get_object_or_404(StaffAccount, pk=pk)
